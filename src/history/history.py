@@ -1,0 +1,184 @@
+"""A history in memory: six frames, and the instant up to which they are complete."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from history.tables import TABLES, Table
+
+UTC_MICROSECONDS = pd.DatetimeTZDtype(unit="us", tz="UTC")
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What happened to whom, and when we learned of it.
+
+    Parameters
+    ----------
+    leads, accounts, engagements, outcomes, attribute_history, dispositions :
+        frames with the columns of `history.tables`. Leads and accounts carry their attributes
+        as further columns.
+    observed_until : the instant up to which the history is complete. A label is known only when
+        its whole horizon lies before it.
+    current_only : ``table.column`` names of attributes of which only today's value is known.
+        They are never used as features.
+    """
+
+    leads: pd.DataFrame
+    accounts: pd.DataFrame
+    engagements: pd.DataFrame
+    outcomes: pd.DataFrame
+    attribute_history: pd.DataFrame
+    dispositions: pd.DataFrame
+    observed_until: pd.Timestamp
+    current_only: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def from_frames(
+        cls,
+        tables: Mapping[str, pd.DataFrame],
+        observed_until: pd.Timestamp | None = None,
+        current_only: Collection[str] = (),
+    ) -> History:
+        """Build a history from frames that already have the canonical columns and types.
+
+        Missing tables are empty, missing optional columns are filled, a missing ``recorded_at``
+        is the time of the event. Rows are put in their canonical order (lead, time, id), so that
+        equal content gives an equal digest. Messy input goes through `history.conform` instead.
+
+        Raises
+        ------
+        ValueError : a required column is missing, or the history has no leads and no
+            ``observed_until`` is given.
+        """
+        frames = {
+            name: _complete(table, tables.get(name), only_declared=not table.attributes)
+            for name, table in TABLES.items()
+        }
+        until = observed_until if observed_until is not None else latest_recorded(frames)
+        if until is None:
+            raise ValueError("an empty history has no observed_until: give one")
+        return cls(
+            **{name: _ordered(TABLES[name], frame) for name, frame in frames.items()},
+            observed_until=pd.Timestamp(until).tz_convert("UTC").as_unit("us"),
+            current_only=frozenset(current_only),
+        )
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return the six tables by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
+    def known_before(self, as_of: pd.Timestamp) -> History:
+        """Return the history as it could be known just before an instant.
+
+        Every row recorded at or after `as_of` is gone, whatever it happened; leads and accounts
+        created at or after it are unknown. Attributes without history stay as they are: they
+        are fixed at creation by contract.
+        """
+        kept = {
+            name: frame[(_recorded(TABLES[name], frame) < as_of).to_numpy()]
+            for name, frame in self.frames().items()
+        }
+        return replace(self, **kept, observed_until=min(as_of, self.observed_until))
+
+    def for_leads(self, lead_ids: Collection[str]) -> History:
+        """Return the part of the history that concerns these leads and their accounts.
+
+        Colleagues at the same accounts are not included: name them too if they matter.
+        """
+        wanted = set(lead_ids)
+        leads = self.leads[self.leads["lead_id"].isin(wanted)]
+        accounts = set(leads["account_id"].dropna())
+        entity, entity_id = self.attribute_history["entity"], self.attribute_history["entity_id"]
+        ours = ((entity == "lead") & entity_id.isin(wanted)) | (
+            (entity == "account") & entity_id.isin(accounts)
+        )
+        return replace(
+            self,
+            leads=leads,
+            accounts=self.accounts[self.accounts["account_id"].isin(accounts)],
+            engagements=self.engagements[self.engagements["lead_id"].isin(wanted)],
+            outcomes=self.outcomes[self.outcomes["lead_id"].isin(wanted)],
+            attribute_history=self.attribute_history[ours],
+            dispositions=self.dispositions[self.dispositions["lead_id"].isin(wanted)],
+        )
+
+    def digest(self) -> str:
+        """Return a short fingerprint of the content: equal content, equal digest."""
+        state = hashlib.blake2b(digest_size=16)
+        for name, frame in self.frames().items():
+            state.update(name.encode())
+            for column in sorted(frame.columns):
+                state.update(column.encode())
+                state.update(_column_bytes(frame[column]))
+        state.update(str(self.observed_until.value).encode())
+        state.update("\n".join(sorted(self.current_only)).encode())
+        return state.hexdigest()
+
+
+def latest_recorded(frames: Mapping[str, pd.DataFrame]) -> pd.Timestamp | None:
+    """Return the latest recorded time in any table, or None when there is no row at all."""
+    latest = [_recorded(TABLES[name], frame).max() for name, frame in frames.items() if len(frame)]
+    known = [instant for instant in latest if pd.notna(instant)]
+    return max(known) if known else None
+
+
+def _recorded(table: Table, frame: pd.DataFrame) -> pd.Series:
+    """When the system learned of each row; an account of unknown age was always known."""
+    if "recorded_at" in table.names:
+        return frame["recorded_at"]
+    unknown = pd.Timestamp(0, tz="UTC").as_unit("us")
+    return frame["created_at"].fillna(unknown)
+
+
+def _complete(table: Table, frame: pd.DataFrame | None, *, only_declared: bool) -> pd.DataFrame:
+    """Add what is optional and missing, bring times and numbers to their types."""
+    frame = pd.DataFrame(columns=list(table.required)) if frame is None else frame
+    missing = [name for name in table.required if name not in frame.columns]
+    if missing:
+        raise ValueError(f"table {table.name!r} lacks the column {missing[0]!r}")
+    data: dict[str, pd.Series] = {}
+    for column in table.columns:
+        values = frame.get(column.name)
+        if values is None:
+            values = pd.Series(np.nan, index=frame.index, dtype=object)
+        if column.kind == "time":
+            values = pd.to_datetime(values, utc=True).astype(UTC_MICROSECONDS)
+        elif column.kind == "number":
+            values = values.astype("float64")
+        elif column.kind != "value" and not isinstance(values.dtype, pd.CategoricalDtype):
+            values = values.astype("str")
+        data[column.name] = values
+    if "recorded_at" in data:
+        event_time = "valid_from" if "valid_from" in data else "occurred_at"
+        data["recorded_at"] = data["recorded_at"].fillna(data[event_time])
+    extra = [] if only_declared else [name for name in frame.columns if name not in data]
+    return pd.DataFrame({**data, **{name: frame[name] for name in extra}})
+
+
+_ORDER = {
+    "leads": ["lead_id"],
+    "accounts": ["account_id"],
+    "attribute_history": ["entity", "entity_id", "field", "valid_from", "recorded_at", "change_id"],
+}
+
+
+def _ordered(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    order = _ORDER.get(table.name, ["lead_id", "occurred_at", table.key])
+    keys = frame[order].apply(
+        lambda column: column.astype("str") if column.dtype == "category" else column
+    )
+    return frame.loc[keys.sort_values(order, kind="stable").index].reset_index(drop=True)
+
+
+def _column_bytes(values: pd.Series) -> bytes:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values.astype("int64").to_numpy().tobytes()
+    if values.dtype == "float64":
+        return values.to_numpy().tobytes()
+    return pd.util.hash_pandas_object(values.astype(object), index=False).to_numpy().tobytes()

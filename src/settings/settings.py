@@ -1,0 +1,183 @@
+"""The settings of an installation: `smarketing.toml`, overridden by the environment.
+
+Every field has a default that works on one machine. A nested field is overridden by an
+environment variable with double underscores, ``SMARKETING_HISTORY__URL`` for ``[history] url``.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Stage = Literal["mql", "sal", "sql", "opportunity", "won"]
+
+
+class SettingsError(ValueError):
+    """The configuration cannot be used; the message says which entry and what was expected."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HistorySettings(_Section):
+    """Where the history lives and how its times are read."""
+
+    url: str = Field("sqlite:///var/history.db", description="SQLAlchemy URL of the store")
+    timezone: str | None = Field(None, description="zone of times that carry none, as in tzdata")
+    observed_until: datetime | None = Field(
+        None, description="the history is complete up to here; the latest recorded time if empty"
+    )
+    current_only: tuple[str, ...] = Field(
+        (), description="`table.column` attributes of which only today's value is known"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError(f"{name!r} is no time zone of the tz database") from error
+        return name
+
+    @field_validator("observed_until")
+    @classmethod
+    def _aware(cls, instant: datetime | None) -> datetime | None:
+        if instant is not None and instant.tzinfo is None:
+            raise ValueError("observed_until needs a zone, as in 2025-06-30T00:00:00Z")
+        return instant
+
+
+class TrainingSettings(_Section):
+    """What is predicted, from which snapshots, and how long the search may take."""
+
+    target: Stage = Field("won", description="the stage that counts as a conversion")
+    horizons: tuple[int, ...] = Field((30, 60, 90), description="days, rising")
+    ages: tuple[int, ...] = Field(
+        (1, 3, 7, 14, 30, 60, 90, 180), description="days after creation at which leads are seen"
+    )
+    trials: int = Field(30, ge=1, le=10_000)
+    timeout_s: float | None = Field(None, gt=0)
+    folds: int = Field(3, ge=2, le=20)
+    seed: int = 7
+    min_conversions: int = Field(30, ge=1, description="below it the model is a prior")
+    waived: tuple[str, ...] = Field((), description="audit findings accepted by name")
+
+    @field_validator("horizons", "ages")
+    @classmethod
+    def _rising(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if not days or list(days) != sorted(set(days)) or days[0] < 0 or days[-1] > 3650:
+            raise ValueError("expected rising whole days between 0 and 3650")
+        return days
+
+    @field_validator("horizons")
+    @classmethod
+    def _positive(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if days[0] < 1:
+            raise ValueError("a horizon is at least one day")
+        return days
+
+
+class GradeSettings(_Section):
+    """Least score (0-100, percentile among open leads) of each grade; below C is D."""
+
+    a: float = Field(90.0, ge=0, le=100)
+    b: float = Field(70.0, ge=0, le=100)
+    c: float = Field(40.0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _falling(self) -> GradeSettings:
+        if not self.a > self.b > self.c:
+            raise ValueError("grades must fall: a > b > c")
+        return self
+
+
+class TrackingSettings(_Section):
+    """Where runs, models and the search are kept."""
+
+    uri: str = Field("sqlite:///mlruns/mlflow.db", description="any MLflow tracking URI")
+    artifacts: str = Field("mlruns/artifacts", description="folder or URI of the artefacts")
+    experiment: str = "smarketing"
+    model: str = Field("smarketing", description="name in the model registry")
+    search_storage: str | None = Field(None, description="Optuna storage URL to resume from")
+
+
+class ServingSettings(_Section):
+    """How the service listens and what it accepts."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(3000, ge=1, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    max_leads: int = Field(1000, ge=1, le=10_000, description="leads in one request")
+    default_reasons: int = Field(3, ge=0, le=20)
+    average_deal: float | None = Field(
+        None, ge=0, description="value of a win for expected_value; median won amount if empty"
+    )
+
+
+class Settings(BaseSettings):
+    """All that may be configured, validated once at the start of a command or of the service."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SMARKETING_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+    )
+
+    history: HistorySettings = HistorySettings()
+    training: TrainingSettings = TrainingSettings()
+    grades: GradeSettings = GradeSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    serving: ServingSettings = ServingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file that `load` hands in."""
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Settings:
+        """Read `path`, else ``$SMARKETING_CONFIG``, else ``smarketing.toml`` if there is one.
+
+        Raises
+        ------
+        SettingsError : the file is missing or not TOML, an entry is unknown or out of bounds.
+        """
+        named = path or (Path(os.environ["SMARKETING_CONFIG"]) if "SMARKETING_CONFIG" in os.environ else None)
+        file = named or Path("smarketing.toml")
+        values: dict[str, Any] = {}
+        if file.exists():
+            try:
+                values = TomlConfigSettingsSource(cls, toml_file=file)()
+            except ValueError as error:
+                raise SettingsError(f"{file}: not a TOML file: {error}") from error
+        elif named is not None:
+            raise SettingsError(f"{file}: there is no such configuration file")
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            entry = ".".join(str(part) for part in first["loc"]) or "configuration"
+            message = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"{file}: {entry}: {message} (got {first['input']!r})") from error
