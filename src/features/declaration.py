@@ -8,7 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Source = Literal["engagements", "colleagues", "stages", "dispositions", "lead", "account", "ratio"]
+Source = Literal[
+    "engagements",
+    "colleagues",
+    "stages",
+    "colleague_stages",
+    "dispositions",
+    "members",
+    "lead",
+    "account",
+    "timing",
+    "ratio",
+]
 Aggregate = Literal[
     "count",
     "sum",
@@ -21,18 +32,18 @@ Aggregate = Literal[
     "distinct",
     "gap_mean_days",
     "gap_std_days",
-    "value",
-    "known",
+    "any",
     "current",
-    "days_in",
-    "moves",
-    "reached",
+    "attribute",
+    "clock",
     "ratio",
 ]
-Group = Literal["channel", "campaign", "engagement", "sales effort", "fit", "timing", "account", "stage"]
+Group = Literal[
+    "channel", "campaign", "engagement", "sales effort", "fit", "timing", "account", "stage"
+]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=True)
 class Feature:
     """One feature, declared once, computed the same way everywhere.
 
@@ -41,11 +52,19 @@ class Feature:
     name : the column's name: lower case, unique.
     label : the plain words that a marketer reads, as in "e-mail clicks in the last 30 days".
     source : what it looks at: the lead's own ``engagements``, those of its ``colleagues`` at the
-        account, its ``stages`` (outcomes before the cutoff), its ``dispositions``, an attribute
-        of the ``lead`` or ``account`` as of the cutoff, or the ``ratio`` of two other features.
-    aggregate : what is computed of it.
+        account, its ``stages`` (outcomes recorded before the cutoff), those of its colleagues
+        (``colleague_stages``), its ``dispositions``, the other ``members`` of its account, an
+        attribute of the ``lead`` or ``account`` as of the cutoff, the ``timing`` of the snapshot
+        itself, or the ``ratio`` of two other features.
+    aggregate : what is computed of it: ``count``, ``sum``, ``mean``, ``max`` and ``last`` of a
+        number column; ``any`` is 1 or 0; ``days_since_last`` and ``days_since_first``;
+        ``active_days`` (distinct UTC days); ``distinct`` values of a category column; mean and
+        deviation of the gaps between rows; ``current``, the last value of a category column;
+        an ``attribute``; a ``clock`` reading; a ``ratio``. The sum of nothing is 0, its mean,
+        maximum and recency are missing.
     column : the column aggregated (``value``, ``duration_s``, ``kind``, ``channel`` ...), the
-        attribute's name, or the stage.
+        attribute's name, or the clock: ``age_days``, ``created_weekday``, ``created_hour``,
+        ``as_of_weekday``, ``as_of_month``.
     where : only rows with one of these values in each of these columns.
     window_days : rows that occurred in [as_of - window, as_of); None is ever.
     group : the business group under which importance is summed.

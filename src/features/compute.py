@@ -1,0 +1,235 @@
+"""Feature values of snapshots: many for a training set, one for a request, the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.attributes import attribute_values
+from features.declaration import Feature
+from features.kernel import DAY_US
+from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
+from features.plan import COLLEAGUE_SOURCES, Plan, compile_plan
+from features.training_set import FeatureMatrix
+from history import History
+
+_TABLES = {
+    "engagements": "engagements",
+    "colleagues": "engagements",
+    "stages": "outcomes",
+    "colleague_stages": "outcomes",
+    "dispositions": "dispositions",
+    "members": "leads",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cutoffs:
+    """Snapshots as codes.
+
+    Parameters
+    ----------
+    lead, account : code of the lead and of its account, -1 for no account.
+    as_of : cutoffs, UTC microseconds.
+    created : creation of the lead, UTC microseconds.
+    """
+
+    lead: npt.NDArray[np.int64]
+    account: npt.NDArray[np.int64]
+    as_of: npt.NDArray[np.int64]
+    created: npt.NDArray[np.int64]
+
+    @property
+    def age_days(self) -> npt.NDArray[np.float64]:
+        """Days from the lead's creation to the cutoff."""
+        return (self.as_of - self.created) / DAY_US
+
+
+class FeatureEngine:
+    """Computes declared features over one history.
+
+    Encodes the history once; `compute` may then be called for any snapshots. Immutable after
+    construction, so threads may share it.
+
+    Parameters
+    ----------
+    history : what happened.
+    features : the declarations, in the order of the columns wanted.
+
+    Raises
+    ------
+    ValueError : two features of one name, a ratio of features that are not declared, or an
+        aggregate that does not fit its column.
+    """
+
+    def __init__(self, history: History, features: Sequence[Feature]) -> None:
+        _check_names(features)
+        self.history = history
+        self.features = tuple(features)
+        self.index = Index.of(history)
+        self._digest = history.digest()
+        self._passes: dict[str, tuple[Plan, Log, tuple[Feature, ...]]] = {}
+        for source in _TABLES:
+            ours = tuple(feature for feature in features if feature.source == source)
+            if ours:
+                plan = compile_plan(ours)
+                self._passes[source] = (plan, self._log(source, plan), ours)
+
+    def compute(self, snapshots: pd.DataFrame) -> FeatureMatrix:
+        """Compute every feature of every snapshot.
+
+        Parameters
+        ----------
+        snapshots : frame with ``lead_id`` and ``as_of`` (UTC, exclusive).
+
+        Raises
+        ------
+        ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
+        """
+        cutoffs, frame = self._cutoffs(snapshots)
+        values: dict[str, npt.NDArray] = {}
+        for source, (plan, log, features) in self._passes.items():
+            values.update(self._run(source, plan, log, features, cutoffs))
+        for feature in self.features:
+            if feature.source in ("lead", "account"):
+                values[feature.name] = attribute_values(
+                    self.history, self.index, feature, cutoffs.lead, cutoffs.account, cutoffs.as_of
+                )
+            elif feature.source == "timing":
+                values[feature.name] = _CLOCKS[str(feature.column)](cutoffs)
+        for feature in self.features:
+            if feature.of is not None:
+                values[feature.name] = _ratio(values[feature.of[0]], values[feature.of[1]])
+        columns = {feature.name: values[feature.name] for feature in self.features}
+        return FeatureMatrix(
+            snapshots=frame.assign(age_days=cutoffs.age_days),
+            values=pd.DataFrame(columns, index=frame.index),
+            features=self.features,
+            history_digest=self._digest,
+        )
+
+    def _log(self, source: str, plan: Plan) -> Log:
+        frame: pd.DataFrame = getattr(self.history, _TABLES[source])
+        member = codes_in(self.index.leads, frame["lead_id"])
+        of_account = source in COLLEAGUE_SOURCES
+        created = source == "members"
+        return build_log(
+            frame,
+            group=lookup(self.index.account_of, member) if of_account else member,
+            groups=len(self.index.accounts) if of_account else len(self.index.leads),
+            member=member,
+            occurred="created_at" if created else "occurred_at",
+            recorded="created_at" if created else "recorded_at",
+            categories=plan.categories,
+            numbers=plan.numbers,
+            leave_out_own=of_account,
+        )
+
+    def _run(
+        self, source: str, plan: Plan, log: Log, features: Sequence[Feature], cutoffs: Cutoffs
+    ) -> dict[str, npt.NDArray]:
+        of_account = source in COLLEAGUE_SOURCES
+        out = plan.run(
+            log,
+            group=cutoffs.account if of_account else cutoffs.lead,
+            as_of=cutoffs.as_of,
+            own=cutoffs.lead if of_account else np.full_like(cutoffs.lead, -1),
+        )
+        names = list(plan.categories)
+        return {
+            feature.name: _decoded(out[:, column], log.categories[names.index(str(feature.column))])
+            if feature.aggregate == "current"
+            else out[:, column]
+            for column, feature in enumerate(features)
+        }
+
+    def _cutoffs(self, snapshots: pd.DataFrame) -> tuple[Cutoffs, pd.DataFrame]:
+        as_of = snapshots["as_of"]
+        if not isinstance(as_of.dtype, pd.DatetimeTZDtype):
+            raise ValueError("snapshots: as_of must carry a time zone, as in 2025-06-30T00:00:00Z")
+        lead = codes_in(self.index.leads, snapshots["lead_id"]).astype(np.int64)
+        if (lead < 0).any():
+            unknown = snapshots["lead_id"].iloc[int(np.argmax(lead < 0))]
+            raise ValueError(f"snapshots: the history knows no lead {unknown!r}")
+        account = self.index.account_of[lead].astype(np.int64)
+        frame = pd.DataFrame(
+            {
+                "lead_id": snapshots["lead_id"].astype("str").to_numpy(),
+                "as_of": as_of.dt.tz_convert("UTC").dt.as_unit("us").array,
+                "account_id": self.history.leads["account_id"].array.take(lead),
+            }
+        )
+        created = microseconds(self.history.leads["created_at"])[lead]
+        return Cutoffs(lead, account, microseconds(frame["as_of"]), created), frame
+
+
+def compute_features(
+    history: History, snapshots: pd.DataFrame, features: Sequence[Feature]
+) -> FeatureMatrix:
+    """Compute declared features of snapshots; see `FeatureEngine` for many calls on one history.
+
+    Parameters
+    ----------
+    history : what happened.
+    snapshots : frame with ``lead_id`` and ``as_of`` (UTC, exclusive), in any order.
+    features : the declarations.
+
+    Returns
+    -------
+    One row per snapshot, in the order given.
+    """
+    return FeatureEngine(history, features).compute(snapshots)
+
+
+def _check_names(features: Sequence[Feature]) -> None:
+    names = [feature.name for feature in features]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"feature {min(twice)!r} is declared twice")
+    for feature in features:
+        if feature.of is not None and not set(feature.of) <= set(names):
+            missing = min(set(feature.of) - set(names))
+            raise ValueError(f"feature {feature.name!r} is a ratio of {missing!r}: declare it too")
+        if feature.source == "timing" and feature.column not in _CLOCKS:
+            raise ValueError(
+                f"feature {feature.name!r}: the clocks are {', '.join(_CLOCKS)}, "
+                f"not {feature.column!r}"
+            )
+
+
+def _decoded(
+    codes: npt.NDArray[np.float64], categories: npt.NDArray[np.object_]
+) -> npt.NDArray[np.object_]:
+    names = np.append(categories, np.nan)
+    return names[codes.astype(np.int64)]
+
+
+def _ratio(
+    numerator: npt.NDArray[np.float64], denominator: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Share of one number in another, missing where the other is nothing."""
+    out = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=out, where=denominator != 0)
+    return out
+
+
+def _weekday(instants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return ((instants // DAY_US + 3) % 7).astype(np.float64)  # 1970-01-01 was a Thursday
+
+
+def _month(instants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    months = instants.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+    return (months % 12 + 1).astype(np.float64)
+
+
+_CLOCKS: dict[str, Callable[[Cutoffs], npt.NDArray[np.float64]]] = {
+    "age_days": lambda cutoffs: cutoffs.age_days,
+    "created_weekday": lambda cutoffs: _weekday(cutoffs.created),
+    "created_hour": lambda cutoffs: (cutoffs.created % DAY_US // 3_600_000_000).astype(np.float64),
+    "as_of_weekday": lambda cutoffs: _weekday(cutoffs.as_of),
+    "as_of_month": lambda cutoffs: _month(cutoffs.as_of),
+}

@@ -1,0 +1,183 @@
+"""Tables of a history as the kernel reads them: sorted, and in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.kernel import MISSING
+from history import History
+
+IntArray = npt.NDArray[np.int64]
+CodeArray = npt.NDArray[np.int32]
+
+NUMBER_SCALES: Mapping[str, float] = {"value": 100.0, "amount": 100.0, "duration_s": 1000.0}
+"""Numbers enter the kernel as integers: money in minor units, durations in milliseconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """Rows of one table, sorted by (group, occurred), as arrays.
+
+    Parameters
+    ----------
+    offsets : rows of each group: group g owns rows offsets[g] to offsets[g + 1].
+    occurred, recorded : UTC microseconds.
+    member : code of the lead of each row.
+    codes : one row per category column; -1 is missing.
+    categories : for each category column, the strings that the codes stand for.
+    numbers : one row per number column, scaled to integers; `MISSING` is missing.
+    own_offsets, own_rows : the rows of each member in time order, to leave one member out.
+    """
+
+    offsets: IntArray
+    occurred: IntArray
+    recorded: IntArray
+    member: CodeArray
+    codes: CodeArray
+    categories: tuple[npt.NDArray[np.object_], ...]
+    numbers: IntArray
+    own_offsets: IntArray
+    own_rows: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Which leads and accounts there are, as codes.
+
+    Parameters
+    ----------
+    leads : ids of the leads, by code.
+    account_of : account code of each lead, -1 where it has none.
+    accounts : ids of the accounts, by code.
+    """
+
+    leads: pd.Index
+    account_of: npt.NDArray[np.intp]
+    accounts: pd.Index
+
+    @classmethod
+    def of(cls, history: History) -> Index:
+        """Index the leads of a history and the accounts that they or the account table name."""
+        account_ids = history.leads["account_id"]
+        named = pd.concat([account_ids.dropna(), history.accounts["account_id"].dropna()])
+        accounts = pd.Index(named.unique())
+        return cls(
+            leads=pd.Index(history.leads["lead_id"]),
+            account_of=codes_in(accounts, account_ids),
+            accounts=accounts,
+        )
+
+
+def codes_in(index: pd.Index, values: pd.Series) -> npt.NDArray[np.intp]:
+    """Return the position of each value in an index of ids, -1 where missing or unknown."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return lookup(index.get_indexer(values.cat.categories), values.cat.codes.to_numpy())
+    positions = index.get_indexer(pd.Index(values))
+    return np.where(values.isna().to_numpy(), -1, positions)
+
+
+def lookup(table: npt.NDArray[np.intp], codes: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Translate codes by a table; -1 stays -1."""
+    if not len(table):
+        return np.full(len(codes), -1, dtype=np.intp)
+    return np.where(codes < 0, -1, table[codes])
+
+
+def encode(
+    values: pd.Series, vocabulary: Sequence[str]
+) -> tuple[CodeArray, npt.NDArray[np.object_]]:
+    """Encode a category column: the vocabulary first, then whatever else occurs, -1 missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes, found = values.cat.codes.to_numpy(), values.cat.categories
+    else:
+        codes, found = pd.factorize(values)
+    known = pd.Index(list(vocabulary), dtype=object)
+    others = pd.Index(found.astype(object)).difference(known, sort=False)
+    categories = np.concatenate([known.to_numpy(), others.to_numpy()]).astype(object)
+    table = pd.Index(categories).get_indexer(pd.Index(found.astype(object)))
+    return lookup(table, codes).astype(np.int32), categories
+
+
+def scaled(values: pd.Series, scale: float) -> IntArray:
+    """Bring a number column to integers of its smallest unit."""
+    floats = values.to_numpy(dtype=np.float64)
+    present = np.isfinite(floats)
+    return np.where(present, np.rint(np.where(present, floats, 0.0) * scale), MISSING).astype(
+        np.int64
+    )
+
+
+def microseconds(values: pd.Series) -> IntArray:
+    """Return instants as UTC microseconds since 1970."""
+    return values.astype("int64").to_numpy()
+
+
+def build_log(
+    frame: pd.DataFrame,
+    *,
+    group: npt.NDArray[np.intp],
+    groups: int,
+    member: npt.NDArray[np.intp],
+    occurred: str,
+    recorded: str,
+    categories: Mapping[str, Sequence[str]],
+    numbers: Sequence[str],
+    leave_out_own: bool,
+) -> Log:
+    """Encode a table as a log.
+
+    Rows of no group are dropped: an engagement of an unknown lead explains nobody. Rows keep
+    their order among equal times; `History` orders them by id, and so ties are broken by id.
+
+    Parameters
+    ----------
+    frame : the table, in canonical order.
+    group, member : code of the group and of the lead of each row, -1 for none.
+    groups : how many groups there are.
+    occurred, recorded : names of the two time columns.
+    categories : the category columns to encode, each with the vocabulary that comes first;
+        ``lead_id`` is encoded as the member.
+    numbers : the number columns to encode.
+    leave_out_own : whether to index the rows of each member.
+    """
+    times = microseconds(frame[occurred])
+    order = np.lexsort((times, group))
+    order = order[np.searchsorted(group[order], 0) :]
+    encoded = [
+        (member.astype(np.int32), np.empty(0, dtype=object))
+        if name == "lead_id"
+        else encode(frame[name], vocabulary)
+        for name, vocabulary in categories.items()
+    ]
+    members = member[order].astype(np.int32)
+    own_rows = np.argsort(members, kind="stable") if leave_out_own else np.empty(0, np.int64)
+    return Log(
+        offsets=_offsets(group[order], groups),
+        occurred=times[order],
+        recorded=microseconds(frame[recorded])[order],
+        member=members,
+        codes=_stack([codes[order] for codes, _ in encoded], len(order), np.dtype(np.int32)),
+        categories=tuple(names for _, names in encoded),
+        numbers=_stack(
+            [scaled(frame[name], NUMBER_SCALES[name])[order] for name in numbers],
+            len(order),
+            np.dtype(np.int64),
+        ),
+        own_offsets=_offsets(members[own_rows], int(member.max(initial=-1)) + 1)
+        if leave_out_own
+        else np.zeros(1, np.int64),
+        own_rows=own_rows.astype(np.int64),
+    )
+
+
+def _offsets(sorted_codes: npt.NDArray[np.integer], count: int) -> IntArray:
+    return np.searchsorted(sorted_codes, np.arange(count + 1)).astype(np.int64)
+
+
+def _stack(rows: list[npt.NDArray[np.integer]], length: int, dtype: np.dtype) -> npt.NDArray:
+    return np.ascontiguousarray(np.vstack(rows)) if rows else np.empty((0, length), dtype)
