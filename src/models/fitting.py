@@ -1,0 +1,300 @@
+"""Fit a conversion model by a recipe: one estimator per horizon, calibrated forward in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import sklearn
+
+from features.training_set import TrainingSet
+from models.calibration import Platt, fit_platt
+from models.conversion import ConversionModel, HorizonModel, Prior
+from models.encoding import FeatureEncoder
+from models.errors import ModelError
+from models.estimators import Additive
+from models.recipe import Recipe
+from models.splits import ForwardSplit, Mask, group_holdout
+
+Floats = npt.NDArray[np.float64]
+_REFERENCE_POINTS = 2001
+_MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One fold, encoded once: training and test rows with their labels.
+
+    Parameters
+    ----------
+    X, y : training rows. The encoder saw these alone.
+    X_test, y_test : the rows to forecast.
+    categorical : positions of the columns that hold category codes.
+    """
+
+    X: Floats
+    y: Floats
+    X_test: Floats
+    y_test: Floats
+    categorical: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Raw log-odds of snapshots that the forecasting model had not seen, and their labels."""
+
+    log_odds: Floats = field(default_factory=lambda: np.zeros(0))
+    labels: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def joined(self, other: Forecasts) -> Forecasts:
+        """Return both together."""
+        return Forecasts(
+            np.concatenate([self.log_odds, other.log_odds]),
+            np.concatenate([self.labels, other.labels]),
+        )
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How models are fitted, whatever the recipe.
+
+    Parameters
+    ----------
+    folds : forward folds for search and calibration.
+    seed : of every draw.
+    min_conversions : below this many converted leads the model is a prior.
+    threads : 0 for as many as OpenMP gives.
+    """
+
+    folds: int = 3
+    seed: int = 7
+    min_conversions: int = 30
+    threads: int = 0
+
+
+def make_folds(
+    training_set: TrainingSet, horizon: int, fitting: Fitting, most_rows: int = _MOST_ROWS
+) -> list[Fold]:
+    """Return encoded forward folds of snapshots with known labels.
+
+    Where time is too short for forward folds, accounts are split instead.
+
+    Parameters
+    ----------
+    training_set : snapshots whose label for `horizon` is known.
+    most_rows : training rows of a fold are thinned at random to this many, test rows to half.
+    """
+    rng = np.random.default_rng(fitting.seed)
+    y = training_set.labels[horizon].to_numpy(dtype=np.float64)
+    folds = []
+    for train, test in _positions(training_set, horizon, fitting):
+        train, test = _thinned(train, most_rows, rng), _thinned(test, most_rows // 2, rng)
+        if 0 < y[train].sum() < len(train) and len(test):
+            folds.append(_fold(training_set, y, train, test))
+    return folds
+
+
+def _positions(
+    training_set: TrainingSet, horizon: int, fitting: Fitting
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    try:
+        return list(ForwardSplit(fitting.folds, horizon).split(training_set))
+    except ModelError:
+        masks = [
+            group_holdout(training_set.groups, 1 / fitting.folds, fitting.seed + number)
+            for number in range(fitting.folds)
+        ]
+        return [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in masks]
+
+
+def _thinned(
+    rows: npt.NDArray[np.int64], most: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _fold(
+    training_set: TrainingSet,
+    y: Floats,
+    train: npt.NDArray[np.int64],
+    test: npt.NDArray[np.int64],
+) -> Fold:
+    encoder = encoder_for(training_set).fit(training_set.values.iloc[train])
+    X = encoder.transform(training_set.values.iloc[train])
+    X_test = encoder.transform(training_set.values.iloc[test])
+    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_))
+
+
+def encoder_for(training_set: TrainingSet) -> FeatureEncoder:
+    """Return an encoder for the declared features, not fitted."""
+    named = [feature.name for feature in training_set.features if feature.categorical]
+    return FeatureEncoder(categorical=named)
+
+
+def directions(training_set: TrainingSet) -> tuple[int, ...]:
+    """Return the declared direction of each column."""
+    return tuple(feature.monotone for feature in training_set.features)
+
+
+def converted_leads(training_set: TrainingSet, horizon: int, rows: Mask | None = None) -> int:
+    """Return how many leads are known to have converted within the horizon."""
+    won = (training_set.labels[horizon] == 1).to_numpy()
+    won = won if rows is None else won & rows
+    return int(training_set.snapshots["lead_id"][won].nunique())
+
+
+def forecast_folds(
+    training_set: TrainingSet, horizon: int, recipe: Recipe, fitting: Fitting
+) -> Forecasts:
+    """Return what the recipe forecasts for the test rows of each fold."""
+    found = Forecasts()
+    for fold in make_folds(training_set, horizon, fitting):
+        estimator = recipe.estimator(
+            fold.categorical, directions(training_set), fitting.seed, fitting.threads
+        )
+        log_odds = estimator.fit(fold.X, fold.y).decision_function(fold.X_test)
+        found = found.joined(Forecasts(log_odds, fold.y_test))
+    return found
+
+
+def fit_model(
+    training_set: TrainingSet,
+    recipe: Recipe,
+    forecasts: Mapping[int, Forecasts],
+    fitting: Fitting,
+    *,
+    until: pd.Timestamp,
+    rows: Mapping[int, Mask] | None = None,
+) -> ConversionModel:
+    """Fit one estimator per horizon to every usable snapshot.
+
+    Parameters
+    ----------
+    training_set : the snapshots; those without a known label form the reference of the score.
+    recipe : what to fit.
+    forecasts : per horizon, forward forecasts by this recipe, on which to calibrate.
+    fitting : how.
+    until : nothing that was learned after this instant is used; kept as ``trained_until``.
+    rows : per horizon, which snapshots to train on; all with a known label where None.
+    """
+    usable = rows or {
+        horizon: training_set.labels[horizon].notna().to_numpy()
+        for horizon in training_set.horizons
+    }
+    primary = training_set.horizons[-1]
+    conversions = converted_leads(training_set, primary, usable[primary])
+    encoder = encoder_for(training_set).fit(training_set.values[usable[primary]])
+    X = encoder.transform(training_set.values)
+    if conversions < fitting.min_conversions:
+        models = [_prior(training_set, h, usable[h], X.shape[1]) for h in training_set.horizons]
+    else:
+        models = _fitted(training_set, X, tuple(encoder.levels_), recipe, usable, fitting)
+        models = [replace(m, calibrator=_platt(m, forecasts, X, training_set)) for m in models]
+    model = ConversionModel(
+        features=training_set.features,
+        levels=encoder.levels_,
+        models=tuple(models),
+        target=training_set.target,
+        reference=np.zeros(0),
+        metadata=_metadata(training_set, recipe, fitting, until, conversions, usable),
+    )
+    return replace(model, reference=_reference(model, training_set, X))
+
+
+def _fitted(
+    training_set: TrainingSet,
+    X: Floats,
+    categorical: tuple[int, ...],
+    recipe: Recipe,
+    usable: Mapping[int, Mask],
+    fitting: Fitting,
+) -> list[HorizonModel]:
+    """Fit the last horizon first: a shorter one with too few conversions borrows from it."""
+    models: list[HorizonModel] = []
+    for horizon in reversed(training_set.horizons):
+        chosen = usable[horizon]
+        y = training_set.labels[horizon].to_numpy(dtype=np.float64)[chosen]
+        estimator: Additive
+        if models and converted_leads(training_set, horizon, chosen) < fitting.min_conversions:
+            estimator = models[0].estimator
+        else:
+            way = directions(training_set)
+            estimator = recipe.estimator(categorical, way, fitting.seed, fitting.threads).fit(
+                X[chosen], y
+            )
+        models.insert(0, HorizonModel(horizon, estimator))
+    return models
+
+
+def _platt(
+    model: HorizonModel,
+    forecasts: Mapping[int, Forecasts],
+    X: Floats,
+    training_set: TrainingSet,
+) -> Platt:
+    """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone."""
+    found = forecasts.get(model.horizon, Forecasts())
+    own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
+    if own >= 10:
+        return fit_platt(found.log_odds, found.labels)
+    known = training_set.labels[model.horizon].notna().to_numpy()
+    labels = training_set.labels[model.horizon].to_numpy(dtype=np.float64)[known]
+    return fit_platt(model.estimator.decision_function(X[known]), labels, slope_sd=0.0)
+
+
+def _prior(training_set: TrainingSet, horizon: int, rows: Mask, columns: int) -> HorizonModel:
+    """Count leads, not snapshots: several snapshots of one lead are one experience."""
+    labels = training_set.labels[horizon].to_numpy(dtype=np.float64)[rows]
+    leads = int(training_set.snapshots["lead_id"][rows].nunique())
+    rate = float(labels.mean()) if len(labels) else 0.0
+    return HorizonModel(horizon, Prior(rate * leads, (1 - rate) * leads, columns))
+
+
+def _reference(model: ConversionModel, training_set: TrainingSet, X: Floats) -> Floats:
+    """Primary probabilities of the newest snapshot of each lead that may still be open."""
+    undecided = training_set.labels[model.horizons[-1]].isna().to_numpy()
+    times = training_set.snapshots["as_of"]
+    chosen = undecided if undecided.sum() >= 50 else np.ones(len(times), dtype=np.bool_)
+    newest = training_set.snapshots[chosen].sort_values("as_of").groupby("lead_id").tail(1).index
+    rising = np.sort(model.probabilities_of(X[newest.to_numpy()])[:, -1])
+    if len(rising) <= _REFERENCE_POINTS:
+        return rising
+    return np.asarray(rising[np.linspace(0, len(rising) - 1, _REFERENCE_POINTS).astype(np.int64)])
+
+
+def _metadata(
+    training_set: TrainingSet,
+    recipe: Recipe,
+    fitting: Fitting,
+    until: pd.Timestamp,
+    conversions: int,
+    usable: Mapping[int, Mask],
+) -> dict[str, Any]:
+    primary = training_set.horizons[-1]
+    return {
+        "history_digest": training_set.history_digest,
+        "definitions_digest": training_set.definitions_digest,
+        "data_digest": training_set.digest,
+        "trained_until": until.isoformat(),
+        "observed_until": training_set.observed_until.isoformat(),
+        "target": training_set.target,
+        "horizons": list(training_set.horizons),
+        "seed": fitting.seed,
+        "min_conversions": fitting.min_conversions,
+        "chosen": recipe.kind,
+        "recipe": recipe.as_dict(),
+        "snapshots": int(usable[primary].sum()),
+        "leads": int(training_set.snapshots["lead_id"][usable[primary]].nunique()),
+        "conversions": conversions,
+        "versions": {
+            "lightgbm": lightgbm.__version__,
+            "numpy": np.__version__,
+            "pandas": pd.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+    }

@@ -1,0 +1,82 @@
+"""What the search chooses: a kind of estimator and its settings, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from models.estimators import LogisticModel, LogitBlend, SmallBoosting
+
+Kind = Literal["logistic", "boosting", "blend"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to build an estimator.
+
+    Parameters
+    ----------
+    kind : ``logistic``, ``boosting`` or a ``blend`` of both.
+    C : inverse strength of the logistic penalty.
+    rounds, learning_rate, leaves, min_rows, l2, feature_share : as for `SmallBoosting`.
+    monotone : whether declared directions bind the boosted part.
+    weight : of the boosted part in a blend.
+    """
+
+    kind: Kind = "blend"
+    C: float = 0.01
+    rounds: int = 200
+    learning_rate: float = 0.05
+    leaves: int = 7
+    min_rows: int = 50
+    l2: float = 20.0
+    feature_share: float = 0.5
+    monotone: bool = False
+    weight: float = 0.5
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Recipe:
+        """Build a recipe from a trial's parameters."""
+        return cls(**parameters)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain data, without what its kind does not use."""
+        unused = {
+            "logistic": set(asdict(self)) - {"kind", "C"},
+            "boosting": {"C", "weight"},
+            "blend": set(),
+        }[self.kind]
+        return {name: value for name, value in asdict(self).items() if name not in unused}
+
+    def linear(self, categorical: Sequence[int]) -> LogisticModel:
+        """Return the logistic part, not fitted."""
+        return LogisticModel(C=self.C, categorical=tuple(categorical))
+
+    def boosting(
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 0
+    ) -> SmallBoosting:
+        """Return the boosted part, not fitted."""
+        return SmallBoosting(
+            rounds=self.rounds,
+            learning_rate=self.learning_rate,
+            leaves=self.leaves,
+            min_rows=self.min_rows,
+            l2=self.l2,
+            feature_share=self.feature_share,
+            monotone=tuple(directions) if self.monotone else (),
+            categorical=tuple(categorical),
+            seed=seed,
+            threads=threads,
+        )
+
+    def estimator(
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 0
+    ) -> LogisticModel | SmallBoosting | LogitBlend:
+        """Return the estimator, not fitted."""
+        if self.kind == "logistic":
+            return self.linear(categorical)
+        boosting = self.boosting(categorical, directions, seed, threads)
+        if self.kind == "boosting":
+            return boosting
+        return LogitBlend(self.linear(categorical), boosting, self.weight)

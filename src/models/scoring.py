@@ -1,0 +1,93 @@
+"""From feature values to what people and CRMs get: probabilities, a score, a grade, reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.training_set import FeatureMatrix
+from models.conversion import ConversionModel
+from models.explanation import reasons
+from settings.settings import GradeSettings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scored snapshots.
+
+    Parameters
+    ----------
+    frame : one row per snapshot with ``lead_id``, ``as_of``, a ``probability_{h}d`` per horizon,
+        ``score`` (0-100, percentile rank of the last probability among open leads), ``grade``
+        (A to D), ``reasons`` (list of dicts of feature, label, value and effect in points of
+        probability) and ``model_version``.
+    horizons : in days, rising.
+    """
+
+    frame: pd.DataFrame
+    horizons: tuple[int, ...]
+
+
+def score(
+    model: ConversionModel,
+    matrix: FeatureMatrix,
+    *,
+    grades: GradeSettings,
+    top_reasons: int = 3,
+    version: str = "",
+) -> Scores:
+    """Score snapshots, one or many, in the order given.
+
+    Parameters
+    ----------
+    model : a conversion model.
+    matrix : snapshots with the values of the model's features.
+    grades : least score of each grade.
+    top_reasons : reasons to give per snapshot; 0 skips the explanation.
+    version : kept with every score.
+
+    Raises
+    ------
+    ModelError : a feature of the model is missing from the matrix.
+    """
+    probabilities = model.probabilities(matrix.values)
+    points = percentile_scores(probabilities[:, -1], model.reference)
+    given = reasons(model, matrix, top_reasons) if top_reasons else [[] for _ in range(len(matrix))]
+    columns = {f"probability_{h}d": probabilities[:, i] for i, h in enumerate(model.horizons)}
+    frame = pd.DataFrame(
+        {
+            "lead_id": matrix.snapshots["lead_id"].to_numpy(),
+            "as_of": matrix.snapshots["as_of"].array,
+            **columns,
+            "score": points,
+            "grade": grade(points, grades),
+            "reasons": pd.Series(given, dtype=object),
+            "model_version": pd.Series([version] * len(matrix), dtype="str"),
+        }
+    )
+    return Scores(frame, model.horizons)
+
+
+def percentile_scores(probabilities: Floats, reference: Floats) -> Floats:
+    """Return 0-100: the share of reference leads below, ties counting half, one decimal.
+
+    Parameters
+    ----------
+    probabilities : of the leads to score.
+    reference : of the open leads, rising; when empty everyone gets 50.
+    """
+    if not len(reference):
+        return np.full(len(probabilities), 50.0)
+    below = np.searchsorted(reference, probabilities, side="left")
+    upto = np.searchsorted(reference, probabilities, side="right")
+    return np.asarray(np.round(50.0 * (below + upto) / len(reference), 1))
+
+
+def grade(points: Floats, grades: GradeSettings) -> npt.NDArray[np.str_]:
+    """Return the grade of each score: A from ``grades.a`` on, then B and C, below that D."""
+    return np.select([points >= grades.a, points >= grades.b, points >= grades.c], list("ABC"), "D")

@@ -1,0 +1,358 @@
+"""Search for the recipe that forecasts best, judge it on the newest past, fit it to everything.
+
+The only module that knows Optuna.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import optuna
+import pandas as pd
+from scipy.special import expit
+
+from features.training_set import TrainingSet
+from models.conversion import ConversionModel
+from models.errors import ModelError
+from models.evaluation import Evaluation, evaluate
+from models.fitting import (
+    Fitting,
+    Fold,
+    Forecasts,
+    converted_leads,
+    directions,
+    fit_model,
+    forecast_folds,
+    make_folds,
+)
+from models.metrics import log_losses
+from models.recipe import Recipe
+from models.splits import Holdout, Mask, forward_holdout
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[int, float], None]
+OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
+
+_CHECKPOINTS = 20
+_WEIGHTS = (0.3, 0.5, 0.7)
+_SEARCH_ROWS = 12_000
+_PATIENCE = 40
+
+FIRST_TRIALS: tuple[dict[str, Any], ...] = (
+    {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
+    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    {"kind": "logistic", "C": 0.001},
+    {"kind": "boosting", "learning_rate": 0.1, "leaves": 3, "min_rows": 50}
+    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    {"kind": "logistic", "C": 0.03},
+)
+"""Tried before anything else, so that even four trials give a sound model."""
+
+
+@dataclass(frozen=True, eq=False)
+class TunedModel:
+    """What a search leaves behind.
+
+    Parameters
+    ----------
+    model : fitted to everything that is known.
+    judged : the same recipe fitted to the past alone, which `evaluation` is about; compare
+        this one with a champion, since `model` has seen the newest outcomes.
+    evaluation : figures of `judged` and the baselines on the newest mature snapshots.
+    trials : one row per trial: ``number``, ``state``, ``value`` (mean log loss of the folds),
+        ``best`` so far, and a column per parameter.
+    holdout_start : where the judged part begins; None when the history was too short for one.
+    """
+
+    model: ConversionModel
+    judged: ConversionModel
+    evaluation: Evaluation
+    trials: pd.DataFrame
+    holdout_start: pd.Timestamp | None
+
+
+def tune(
+    training_set: TrainingSet,
+    *,
+    trials: int = 30,
+    timeout_s: float | None = None,
+    folds: int = 3,
+    seed: int = 7,
+    min_conversions: int = 30,
+    holdout: float = 0.25,
+    capacity: float = 0.1,
+    threads: int = 0,
+    storage: str | None = None,
+    progress: Progress | None = None,
+    on_trial: OnTrial | None = None,
+) -> TunedModel:
+    """Find the best recipe, judge it on the newest mature snapshots, and fit it to everything.
+
+    Parameters
+    ----------
+    training_set : snapshots; those not yet mature only set the scale of the score.
+    trials : recipes to try in all; those already in `storage` count.
+    timeout_s : no trial starts after so many seconds; fitting the winner comes on top.
+    folds : forward folds with a gap of one horizon.
+    seed : equal seeds give equal models.
+    min_conversions : below so many converted leads the model is a prior, and nothing is tried.
+    holdout : share of the mature snapshots, the newest, kept for the evaluation.
+    capacity : share of the snapshots that could be worked, for lift and wins.
+    threads : for LightGBM; 0 for as many as OpenMP gives. The result does not depend on it.
+    storage : Optuna storage URL to keep trials in and to resume from.
+    progress : called after each trial with the number of trials done and the best value.
+    on_trial : called after each trial with its number, parameters, value and state.
+
+    Raises
+    ------
+    ModelError : the training set is empty.
+    """
+    if not len(training_set):
+        raise ModelError("the training set has no snapshots; ingest leads or choose a later until")
+    fitting = Fitting(folds, seed, min_conversions, threads)
+    held = _holdout(training_set, holdout)
+    rows = _past_rows(training_set, held)
+    primary = training_set.horizons[-1]
+    past = training_set.take(rows[primary])
+    enough = converted_leads(past, primary) >= min_conversions
+    found = make_folds(past, primary, fitting, _SEARCH_ROWS) if enough else []
+    recipe, table = Recipe(), _trial_frame([])
+    if found:
+        search = _Search(found, directions(training_set), fitting)
+        study = search.run(training_set.digest, trials, timeout_s, storage, progress, on_trial)
+        recipe, table = search.best(study), _trial_frame(study.trials)
+    return _finish(training_set, recipe, table, held, rows, fitting, capacity)
+
+
+def _finish(
+    training_set: TrainingSet,
+    recipe: Recipe,
+    table: pd.DataFrame,
+    held: Holdout | None,
+    rows: Mapping[int, Mask],
+    fitting: Fitting,
+    capacity: float,
+) -> TunedModel:
+    """Calibrate and judge on the past, then fit to everything with all forward forecasts."""
+    forecasts = {
+        horizon: forecast_folds(training_set.take(rows[horizon]), horizon, recipe, fitting)
+        for horizon in training_set.horizons
+    }
+    until = training_set.observed_until
+    if held is None:
+        model = fit_model(training_set, recipe, forecasts, fitting, until=until)
+        note = "The history is too short to hold out a future part: nothing was judged."
+        return TunedModel(model, model, _nothing(capacity, note), table, None)
+    judged = fit_model(training_set, recipe, forecasts, fitting, until=held.when, rows=rows)
+    test = training_set.take(held.future() & training_set.labels.notna().any(axis=1).to_numpy())
+    notes = (judged.message,) if judged.kind == "prior" else ()
+    evaluation = evaluate(
+        judged, test, past=training_set, capacity=capacity, seed=fitting.seed, notes=notes
+    )
+    fresh = _fresh_forecasts(judged, test)
+    joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
+    model = fit_model(training_set, recipe, joined, fitting, until=until)
+    return TunedModel(model, judged, evaluation, table, held.when)
+
+
+def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
+    X = judged.encode(test.values)
+    found = {}
+    for part in judged.models:
+        labels = test.labels[part.horizon].to_numpy(dtype=np.float64)
+        known = ~np.isnan(labels)
+        log_odds = part.estimator.decision_function(X[known])
+        found[part.horizon] = Forecasts(log_odds, labels[known])
+    return found
+
+
+def _holdout(training_set: TrainingSet, share: float) -> Holdout | None:
+    try:
+        return forward_holdout(training_set, share)
+    except ModelError:
+        return None
+
+
+def _past_rows(training_set: TrainingSet, held: Holdout | None) -> dict[int, Mask]:
+    labels = training_set.labels
+    if held is None:
+        return {horizon: labels[horizon].notna().to_numpy() for horizon in training_set.horizons}
+    return {horizon: held.past(labels, horizon) for horizon in training_set.horizons}
+
+
+def _nothing(capacity: float, note: str) -> Evaluation:
+    counts = pd.DataFrame(columns=["segment", "horizon", "n", "conversions", "leads"])
+    figures = pd.DataFrame(columns=["segment", "horizon", "predictor", "metric", "value"])
+    empty = pd.DataFrame(columns=["horizon"])
+    return Evaluation(figures, counts, empty, empty, capacity, (note,))
+
+
+class _Search:
+    """The objective: mean log loss over the folds, the best number of rounds found on the way."""
+
+    def __init__(self, folds: list[Fold], ways: tuple[int, ...], fitting: Fitting) -> None:
+        self.folds, self.ways, self.fitting = folds, ways, fitting
+        blank = Recipe().boosting(folds[0].categorical, ways, fitting.seed)
+        self.binned = []
+        for fold in folds:
+            blank.categorical = fold.categorical
+            train = blank.dataset(fold.X, fold.y)
+            self.binned.append((train, blank.dataset(fold.X_test, fold.y_test, train)))
+
+    def run(
+        self,
+        name: str,
+        trials: int,
+        timeout_s: float | None,
+        storage: str | None,
+        progress: Progress | None,
+        on_trial: OnTrial | None,
+    ) -> optuna.Study:
+        """Try recipes until there are `trials` of them or time is up."""
+        with _quiet():
+            study = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                load_if_exists=True,
+                sampler=optuna.samplers.TPESampler(seed=self.fitting.seed, n_startup_trials=8),
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+            )
+            if not study.trials:
+                for first in FIRST_TRIALS:
+                    study.enqueue_trial(first)
+            left = max(0, trials - len([t for t in study.trials if t.state.is_finished()]))
+            report = _reporter(progress, on_trial)
+            if left:
+                study.optimize(self.objective, left, timeout_s, callbacks=[report])
+        return study
+
+    def best(self, study: optuna.Study) -> Recipe:
+        """Return the recipe of the best trial, the first default if none was finished."""
+        complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+        if not complete:
+            return Recipe.from_parameters(FIRST_TRIALS[0])
+        best = min(complete, key=lambda t: (t.value, t.number))
+        return Recipe.from_parameters({**best.params, **best.user_attrs})
+
+    def objective(self, trial: optuna.Trial) -> float:
+        """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
+        recipe = Recipe.from_parameters(_suggest(trial))
+        recipe = replace(recipe, rounds=int(np.clip(20 / recipe.learning_rate, 100, 600)))
+        tables: list[Floats] = []
+        for step in range(len(self.folds)):
+            tables.append(self._losses(step, recipe))
+            mean = np.mean(tables, axis=0)
+            trial.report(float(mean.min()), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        row, column = np.unravel_index(np.argmin(mean), mean.shape)
+        if recipe.kind != "logistic":
+            trial.set_user_attr("rounds", int(row + 1) * _stride(recipe))
+        if recipe.kind == "blend":
+            trial.set_user_attr("weight", _WEIGHTS[column])
+        return float(mean.min())
+
+    def _losses(self, step: int, recipe: Recipe) -> Floats:
+        """Log loss on one fold, a row per number of rounds, a column per weight."""
+        fold = self.folds[step]
+        linear = np.zeros(len(fold.y_test))
+        if recipe.kind != "boosting":
+            model = recipe.linear(fold.categorical).fit(fold.X, fold.y)
+            linear = model.decision_function(fold.X_test)
+        if recipe.kind == "logistic":
+            return np.array([[log_losses(expit(linear), fold.y_test).mean()]])
+        staged = self._staged(step, recipe)
+        weights = _WEIGHTS if recipe.kind == "blend" else (1.0,)
+        return np.array(
+            [
+                [log_losses(expit((1 - w) * linear + w * s), fold.y_test).mean() for w in weights]
+                for s in staged
+            ]
+        )
+
+    def _staged(self, step: int, recipe: Recipe) -> list[Floats]:
+        """Log-odds of a fold's test rows after each stride of rounds; the last one repeats."""
+        fold, (train, test) = self.folds[step], self.binned[step]
+        boosting = recipe.boosting(
+            fold.categorical, self.ways, self.fitting.seed, self.fitting.threads
+        )
+        booster = lgb.train(
+            boosting.parameters(len(fold.y)) | {"metric": "binary_logloss"},
+            train,
+            recipe.rounds,
+            valid_sets=[test],
+            callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
+        )
+        stride, total, stages = _stride(recipe), np.zeros(len(fold.y_test)), []
+        for start in range(0, _CHECKPOINTS * stride, stride):
+            if start < booster.current_iteration():
+                total = total + booster.predict(
+                    fold.X_test, start_iteration=start, num_iteration=stride, raw_score=True
+                )
+            stages.append(total)
+        return stages
+
+
+def _stride(recipe: Recipe) -> int:
+    return int(np.clip(20 / recipe.learning_rate, 100, 600)) // _CHECKPOINTS
+
+
+def _suggest(trial: optuna.Trial) -> dict[str, Any]:
+    """Draw a recipe; the space reaches down to stumps and strong penalties."""
+    kind = trial.suggest_categorical("kind", ["logistic", "boosting", "blend"])
+    drawn: dict[str, Any] = {"kind": kind}
+    if kind != "boosting":
+        drawn["C"] = trial.suggest_float("C", 1e-5, 1.0, log=True)
+    if kind != "logistic":
+        drawn["learning_rate"] = trial.suggest_float("learning_rate", 0.03, 0.12, log=True)
+        drawn["leaves"] = trial.suggest_int("leaves", 2, 15, log=True)
+        drawn["min_rows"] = trial.suggest_int("min_rows", 10, 300, log=True)
+        drawn["l2"] = trial.suggest_float("l2", 1.0, 200.0, log=True)
+        drawn["feature_share"] = trial.suggest_float("feature_share", 0.2, 0.9)
+        drawn["monotone"] = trial.suggest_categorical("monotone", [False, True])
+    return drawn
+
+
+def _reporter(
+    progress: Progress | None, on_trial: OnTrial | None
+) -> Callable[[optuna.Study, optuna.trial.FrozenTrial], None]:
+    def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
+        best = min((t.value for t in complete), default=float("nan"))
+        if progress:
+            progress(trial.number + 1, best)
+        if on_trial:
+            parameters = {**trial.params, **trial.user_attrs}
+            on_trial(trial.number, parameters, trial.value, trial.state.name.lower())
+
+    return report
+
+
+def _trial_frame(trials: list[optuna.trial.FrozenTrial]) -> pd.DataFrame:
+    finished = [trial for trial in trials if trial.state.is_finished()]
+    rows = [
+        {"number": t.number, "state": t.state.name.lower(), "value": t.value}
+        | t.params
+        | t.user_attrs
+        for t in finished
+    ]
+    frame = pd.DataFrame(rows, columns=None if rows else ["number", "state", "value"])
+    complete = frame["value"].where(frame["state"] == "complete").astype("float64")
+    return frame.assign(best=complete.cummin().ffill())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from writing a line per trial, and leave its verbosity as it was."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
