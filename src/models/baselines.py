@@ -172,7 +172,7 @@ class DefaultBoosting:
     seed : of LightGBM.
     """
 
-    def __init__(self, threads: int = 0, seed: int = 7) -> None:
+    def __init__(self, threads: int = 1, seed: int = 7) -> None:
         self.parameters: dict[str, Any] = {
             "objective": "binary",
             "deterministic": True,

@@ -74,7 +74,7 @@ class Fitting:
     folds: int = 3
     seed: int = 7
     min_conversions: int = 30
-    threads: int = 0
+    threads: int = 1
 
 
 def make_folds(

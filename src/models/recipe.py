@@ -54,7 +54,7 @@ class Recipe:
         return LogisticModel(C=self.C, categorical=tuple(categorical))
 
     def boosting(
-        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 0
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 1
     ) -> SmallBoosting:
         """Return the boosted part, not fitted."""
         return SmallBoosting(
@@ -71,7 +71,7 @@ class Recipe:
         )
 
     def estimator(
-        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 0
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 1
     ) -> LogisticModel | SmallBoosting | LogitBlend:
         """Return the estimator, not fitted."""
         if self.kind == "logistic":

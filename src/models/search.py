@@ -87,7 +87,7 @@ def tune(
     min_conversions: int = 30,
     holdout: float = 0.25,
     capacity: float = 0.1,
-    threads: int = 0,
+    threads: int = 1,
     storage: str | None = None,
     progress: Progress | None = None,
     on_trial: OnTrial | None = None,
