@@ -22,8 +22,9 @@ def attribute_values(
 ) -> npt.NDArray:
     """Return the attribute that a feature names, as of each cutoff.
 
-    A field with rows in the attribute history has the last value that was valid and recorded
-    before the cutoff, and none before its first. Any other field was fixed at creation.
+    A lead or account with rows for the field in the attribute history has the last value that was
+    valid and recorded before the cutoff, and none before its first. Without such rows the value
+    was fixed at creation.
 
     Parameters
     ----------
@@ -49,9 +50,14 @@ def attribute_values(
     changes = history.attribute_history
     ours = changes[(changes["entity"] == entity) & (changes["field"] == field)]
     codes = lead if entity == "lead" else account
+    values = _fixed(history, index, entity, field, codes, as_of)
     if len(ours):
-        return typed(_as_of(ours, index, entity, codes, as_of), feature)
-    return typed(_fixed(history, index, entity, field, codes, as_of), feature)
+        ids = index.leads if entity == "lead" else index.accounts
+        followed = np.zeros(len(ids) + 1, dtype=bool)
+        followed[codes_in(ids, ours["entity_id"].drop_duplicates())] = True
+        followed[-1] = False
+        values = np.where(followed[codes], _as_of(ours, index, entity, codes, as_of), values)
+    return typed(values, feature)
 
 
 def typed(values: npt.NDArray[np.object_], feature: Feature) -> npt.NDArray:

@@ -14,7 +14,7 @@ from features.kernel import DAY_US
 from features.logs import build_log, codes_in, microseconds
 from features.plan import compile_plan
 from history import History
-from history.history import UTC_MICROSECONDS
+from history.history import UTC_MICROSECONDS, micros
 from history.tables import CLOSING_STAGES
 
 _NEVER = np.iinfo(np.int64).max
@@ -156,7 +156,7 @@ def label(
     observed_until : end of the observation; the history's own where missing.
     """
     end = history.observed_until if observed_until is None else observed_until
-    until = int(end.as_unit("us").value)
+    until = micros(end)
     as_of = microseconds(snapshots["as_of"])
     conversion = _next(history, snapshots, frozenset({target}))
     conversion = np.where(conversion < until, conversion, _NEVER)

@@ -1,6 +1,21 @@
 """What happened, and when we learned of it."""
 
+from history.errors import HistoryError, SourceError, StoreError
 from history.history import History
+from history.sample import Sample, sample_company
+from history.store import IngestReport, Store, open_store
 from history.tables import STAGES, TABLES
 
-__all__ = ["STAGES", "TABLES", "History"]
+__all__ = [
+    "STAGES",
+    "TABLES",
+    "History",
+    "HistoryError",
+    "IngestReport",
+    "Sample",
+    "SourceError",
+    "Store",
+    "StoreError",
+    "open_store",
+    "sample_company",
+]

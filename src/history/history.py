@@ -81,7 +81,7 @@ class History:
         are fixed at creation by contract.
         """
         kept = {
-            name: frame[(_recorded(TABLES[name], frame) < as_of).to_numpy()]
+            name: _kept(frame, _recorded(TABLES[name], frame) < as_of)
             for name, frame in self.frames().items()
         }
         return replace(self, **kept, observed_until=min(as_of, self.observed_until))
@@ -92,7 +92,7 @@ class History:
         Colleagues at the same accounts are not included: name them too if they matter.
         """
         wanted = set(lead_ids)
-        leads = self.leads[self.leads["lead_id"].isin(wanted)]
+        leads = _kept(self.leads, self.leads["lead_id"].isin(wanted))
         accounts = set(leads["account_id"].dropna())
         entity, entity_id = self.attribute_history["entity"], self.attribute_history["entity_id"]
         ours = ((entity == "lead") & entity_id.isin(wanted)) | (
@@ -101,11 +101,11 @@ class History:
         return replace(
             self,
             leads=leads,
-            accounts=self.accounts[self.accounts["account_id"].isin(accounts)],
-            engagements=self.engagements[self.engagements["lead_id"].isin(wanted)],
-            outcomes=self.outcomes[self.outcomes["lead_id"].isin(wanted)],
-            attribute_history=self.attribute_history[ours],
-            dispositions=self.dispositions[self.dispositions["lead_id"].isin(wanted)],
+            accounts=_kept(self.accounts, self.accounts["account_id"].isin(accounts)),
+            engagements=_kept(self.engagements, self.engagements["lead_id"].isin(wanted)),
+            outcomes=_kept(self.outcomes, self.outcomes["lead_id"].isin(wanted)),
+            attribute_history=_kept(self.attribute_history, ours),
+            dispositions=_kept(self.dispositions, self.dispositions["lead_id"].isin(wanted)),
         )
 
     def digest(self) -> str:
@@ -116,9 +116,18 @@ class History:
             for column in sorted(frame.columns):
                 state.update(column.encode())
                 state.update(_column_bytes(frame[column]))
-        state.update(str(self.observed_until.value).encode())
+        state.update(str(micros(self.observed_until)).encode())
         state.update("\n".join(sorted(self.current_only)).encode())
         return state.hexdigest()
+
+
+def micros(instant: pd.Timestamp) -> int:
+    """Return an instant as UTC microseconds since 1970."""
+    return int(instant.as_unit("us").asm8.view("i8"))
+
+
+def _kept(frame: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
+    return frame[rows.to_numpy()].reset_index(drop=True)
 
 
 def latest_recorded(frames: Mapping[str, pd.DataFrame]) -> pd.Timestamp | None:

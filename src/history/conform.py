@@ -1,0 +1,341 @@
+"""From rows as they were read to rows as the contracts want them, and the rows that do not fit.
+
+Readers hand over whatever the source holds: strings, numbers, instants. Here ids become strings,
+times become UTC instants, numbers are checked, and every row that breaks the contract is set
+aside with the file, the row, the field and the reason. Nothing is guessed: a time without a zone
+is refused as long as nobody has named the zone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from history.errors import SourceError
+from history.history import UTC_MICROSECONDS
+from history.tables import Column, Table
+
+EARLIEST = pd.Timestamp("1970-01-01", tz="UTC").as_unit("us")
+LATEST = pd.Timestamp("2200-01-01", tz="UTC").as_unit("us")
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_ZONE = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+_MISSING = frozenset({"", "nan", "NaN", "NULL", "null", "None", "NaT", "<NA>"})
+LARGEST_NUMBER = 1e13
+"""Beyond it money in minor units would no longer be exact."""
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that was set aside.
+
+    Parameters
+    ----------
+    table, origin, row : where it stood; rows count from 1, without the header.
+    field, value : what was wrong.
+    reason : why, and what was expected.
+    raw : the row as it was read, as JSON.
+    """
+
+    table: str
+    origin: str
+    row: int
+    field: str
+    value: str
+    reason: str
+    raw: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}, row {self.row}, {self.field}: {self.reason} (got {self.value!r})"
+
+
+@dataclass(frozen=True, eq=False)
+class Conformed:
+    """What came of a table.
+
+    Parameters
+    ----------
+    frame : the rows that fit, with every declared column and the attributes.
+    rejects : the rows that do not.
+    duplicates : rows that said the same as an earlier one.
+    """
+
+    frame: pd.DataFrame
+    rejects: list[Reject] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class _Problems:
+    """Collects the first problem of each row of a frame."""
+
+    def __init__(self, frame: pd.DataFrame, table: Table, origin: str) -> None:
+        self.frame, self.table, self.origin = frame, table, origin
+        self.found: dict[int, Reject] = {}
+
+    def add(self, bad: npt.NDArray[np.bool_], column: str, reason: str) -> None:
+        for position in np.flatnonzero(bad).tolist():
+            if position not in self.found:
+                row = self.frame.iloc[position]
+                value = row[column] if column in row.index else None
+                self.found[position] = Reject(
+                    self.table.name,
+                    self.origin,
+                    position + 1,
+                    column,
+                    "" if _is_missing(value) else str(value)[:200],
+                    reason,
+                    json.dumps(row.to_dict(), default=str)[:10_000],
+                )
+
+    def rows(self) -> npt.NDArray[np.bool_]:
+        bad = np.zeros(len(self.frame), dtype=bool)
+        bad[list(self.found)] = True
+        return bad
+
+
+def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | None) -> Conformed:
+    """Bring a raw frame to the contract of a table.
+
+    Parameters
+    ----------
+    table : the contract.
+    raw : the rows as read, with canonical column names.
+    origin : the file or table that they came from, for messages.
+    timezone : the zone of times that carry none. A date without a time of day means the start of
+        that day, learned of at its very end, so that it is known from the following midnight.
+
+    Raises
+    ------
+    SourceError : a required column is missing, a time carries no zone and none is configured, or
+        not a single row fits.
+    """
+    missing = [name for name in table.required if name not in raw.columns]
+    if missing:
+        raise SourceError(
+            f"{origin}: the column {missing[0]!r} is missing; {table.name} needs "
+            f"{', '.join(table.required)} (found {', '.join(map(str, raw.columns)) or 'none'})"
+        )
+    raw = raw.reset_index(drop=True)
+    problems = _Problems(raw, table, origin)
+    data = {column.name: _column(column, raw, problems, timezone) for column in table.columns}
+    _fill_recorded(table, raw, data, problems, timezone)
+    extra = [name for name in raw.columns if table.attributes and name not in data]
+    frame = pd.DataFrame({**data, **{name: _attribute(raw[name]) for name in extra}})
+    frame[table.key] = frame[table.key].where(frame[table.key].notna(), _derived_ids(table, frame))
+    duplicates = _mark_duplicates(table, frame, problems)
+    rejects = [problems.found[position] for position in sorted(problems.found)]
+    kept = frame[~problems.rows() & ~duplicates].reset_index(drop=True)
+    if len(raw) and len(rejects) == len(raw):
+        raise SourceError(f"{rejects[0]}; none of the {len(raw)} rows of {origin} can be used")
+    return Conformed(kept, rejects, int(duplicates.sum()))
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+
+
+def _column(
+    column: Column, raw: pd.DataFrame, problems: _Problems, timezone: str | None
+) -> pd.Series:
+    if column.name not in raw.columns:
+        dtype = {"time": UTC_MICROSECONDS, "number": "float64", "value": "object"}
+        return pd.Series(index=raw.index, dtype=dtype.get(column.kind, "str"))
+    values = raw[column.name]
+    if column.kind == "time":
+        clean = _times(values, column.name, problems, timezone)
+    elif column.kind == "number":
+        clean = _numbers(values, column, problems)
+    elif column.kind == "value":
+        clean = values.astype(object).where(~_blank(values), None)
+    else:
+        clean = texts(values)
+    if column.required:
+        absent = clean.isna().to_numpy()
+        problems.add(absent, column.name, f"is missing; every row needs {column.meaning}")
+    if column.among:
+        wrong = (clean.notna() & ~clean.isin(column.among)).to_numpy()
+        problems.add(wrong, column.name, f"expected one of {', '.join(column.among)}")
+    return clean
+
+
+def texts(values: pd.Series) -> pd.Series:
+    """Return ids and names as strings, trimmed; whole floats lose their decimal point."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.rename_categories(lambda each: str(each).strip()).astype("str")
+    if pd.api.types.is_float_dtype(values.dtype):
+        whole = values.dropna().mod(1).eq(0).all()
+        values = values.astype("Int64") if whole else values
+    clean = values.astype("str").str.strip()
+    return clean.where(~clean.isin(_MISSING).to_numpy())
+
+
+def _blank(values: pd.Series) -> pd.Series:
+    return values.isna() | values.astype("str").str.strip().isin(_MISSING)
+
+
+def _attribute(values: pd.Series) -> pd.Series:
+    """Read an attribute as numbers where all of it is, and as strings otherwise.
+
+    Digits with a leading zero are a code (a postcode, say), not a number.
+    """
+    if values.dtype != object and not pd.api.types.is_string_dtype(values.dtype):
+        return values
+    clean = values.astype(object).where(~_blank(values), None)
+    known = clean.dropna()
+    if not len(known) or not known.map(lambda each: isinstance(each, str)).all():
+        return clean
+    coded = known.astype("str").str.match(r"^[+-]?0\d").any()
+    numbers = pd.to_numeric(clean, errors="coerce")
+    return clean if coded or numbers.isna().sum() > clean.isna().sum() else numbers.astype(float)
+
+
+def _numbers(values: pd.Series, column: Column, problems: _Problems) -> pd.Series:
+    blank = _blank(values)
+    numbers = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
+    problems.add((numbers.isna() & ~blank).to_numpy(), column.name, "expected a number")
+    huge = (numbers.abs() > LARGEST_NUMBER).to_numpy()
+    problems.add(huge, column.name, f"expected a number of at most {LARGEST_NUMBER:.0e}")
+    if column.minimum is not None:
+        low = (numbers < column.minimum).to_numpy()
+        problems.add(low, column.name, f"expected at least {column.minimum:g}")
+    return numbers.where(np.isfinite(numbers))
+
+
+def _times(
+    values: pd.Series, name: str, problems: _Problems, timezone: str | None
+) -> pd.Series:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        clean = values.dt.tz_convert("UTC").astype(UTC_MICROSECONDS)
+    elif pd.api.types.is_datetime64_dtype(values.dtype):
+        clean = _localized(values, values, name, problems, timezone)
+    else:
+        clean = _parsed(values, name, problems, timezone)
+    outside = ((clean < EARLIEST) | (clean >= LATEST)).fillna(False).to_numpy()
+    problems.add(outside, name, "expected a time between 1970 and 2200")
+    return clean
+
+
+def _parsed(values: pd.Series, name: str, problems: _Problems, timezone: str | None) -> pd.Series:
+    text = texts(values)
+    zoned = text.str.contains(_ZONE, regex=True).fillna(False).to_numpy(dtype=bool)
+    zoned &= ~text.str.match(_DATE).fillna(False).to_numpy(dtype=bool)
+    clean = pd.Series(pd.NaT, index=values.index, dtype=UTC_MICROSECONDS)
+    if zoned.any():
+        parsed = pd.to_datetime(text[zoned], utc=True, format="ISO8601", errors="coerce")
+        clean[zoned] = parsed.astype(UTC_MICROSECONDS)
+    rest = text[~zoned]
+    if rest.notna().any():
+        naive = pd.to_datetime(rest, format="ISO8601", errors="coerce").astype("datetime64[us]")
+        clean[~zoned] = _localized(naive, values[~zoned], name, problems, timezone)
+    bad = (clean.isna() & text.notna()).to_numpy()
+    problems.add(bad, name, "is no ISO 8601 time, such as 2025-06-30T09:15:00+02:00")
+    return clean
+
+
+def _localized(
+    naive: pd.Series, raw: pd.Series, name: str, problems: _Problems, timezone: str | None
+) -> pd.Series:
+    """Place naive times in the configured zone.
+
+    Where clocks go back the earlier of two instants is meant; a time that clocks skip is moved
+    forward to the first one that exists.
+    """
+    if timezone is None and naive.notna().any():
+        first = int(naive.notna().idxmax())
+        raise SourceError(
+            f"{problems.origin}, row {first + 1}, {name}: {raw.loc[first]!s} carries no time zone; "
+            "name the zone of such times with --timezone or [history] timezone, or write them "
+            "with one, as in 2025-06-30T09:15:00+02:00"
+        )
+    zone = ZoneInfo(timezone or "UTC")
+    earlier = np.ones(len(naive), dtype=bool)
+    placed = naive.dt.tz_localize(zone, ambiguous=earlier, nonexistent="shift_forward")
+    return placed.dt.tz_convert("UTC").astype(UTC_MICROSECONDS)
+
+
+def _fill_recorded(
+    table: Table,
+    raw: pd.DataFrame,
+    data: dict[str, pd.Series],
+    problems: _Problems,
+    timezone: str | None,
+) -> None:
+    """Say when each row was learned of, where the source does not."""
+    if "recorded_at" not in data:
+        return
+    event = "valid_from" if "valid_from" in data else "occurred_at"
+    learned = data[event].copy()
+    dates = _date_only(raw[event])
+    if dates.any():
+        zone = ZoneInfo(timezone or "UTC")
+        local = data[event][dates].dt.tz_convert(zone).dt.tz_localize(None)
+        midnight = (local + pd.Timedelta(days=1)).dt.tz_localize(
+            zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="shift_forward"
+        )
+        learned[dates] = midnight.dt.tz_convert("UTC") - pd.Timedelta(microseconds=1)
+    given = data["recorded_at"]
+    if "recorded_at" in raw.columns:
+        # A date in recorded_at, too, is known only when its day is over.
+        own_dates = _date_only(raw["recorded_at"])
+        given = given.where(~own_dates, given + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1))
+    early = ((given < data[event]) & given.notna()).fillna(False).to_numpy()
+    problems.add(early, "recorded_at", f"lies before {event}; nothing is recorded ahead of time")
+    data["recorded_at"] = given.where(given.notna(), learned).astype(UTC_MICROSECONDS)
+
+
+def _date_only(values: pd.Series) -> npt.NDArray[np.bool_]:
+    if not (values.dtype == object or pd.api.types.is_string_dtype(values.dtype)):
+        return np.zeros(len(values), dtype=bool)
+    return values.astype("str").str.strip().str.match(_DATE).fillna(False).to_numpy(dtype=bool)
+
+
+def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
+    """Derive ids from content: the same row has the same id whenever it is read."""
+    absent = frame[table.key].isna().to_numpy()
+    ids = pd.Series(index=frame.index, dtype="str")
+    if absent.any():
+        names = [name for name in table.names if name not in (table.key, "recorded_at")]
+        rows = frame.loc[absent, names].astype("str").fillna("")
+        joined = rows.agg("\x1f".join, axis=1) if len(names) else rows.index.astype("str")
+        ids[absent] = [
+            hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in joined
+        ]
+    return ids
+
+
+def _mark_duplicates(
+    table: Table, frame: pd.DataFrame, problems: _Problems
+) -> npt.NDArray[np.bool_]:
+    """Tell equal rows from rows that claim the id of another one."""
+    repeated = frame[table.key].duplicated(keep="first") & frame[table.key].notna()
+    if not repeated.any():
+        return np.zeros(len(frame), dtype=bool)
+    suspects = frame[frame[table.key].isin(frame.loc[repeated, table.key])].astype(object)
+    same = suspects.fillna("\x00missing").astype("str").duplicated(keep="first")
+    equal = np.zeros(len(frame), dtype=bool)
+    equal[suspects.index[same.to_numpy()]] = True
+    conflicting = repeated.to_numpy() & ~equal
+    problems.add(
+        conflicting, table.key, "is the id of an earlier row with other content; ids are unique"
+    )
+    return equal
+
+
+def json_value(value: Hashable | None) -> str | int | float | bool | None:
+    """Return an attribute's value as JSON knows it."""
+    if _is_missing(value) or value is pd.NA:
+        return None
+    if isinstance(value, (np.generic,)):
+        return json_value(value.item())
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def columns_of(frames: Sequence[pd.DataFrame]) -> list[str]:
+    """Return the names of all columns, in order of appearance."""
+    return list(dict.fromkeys(name for frame in frames for name in frame.columns))

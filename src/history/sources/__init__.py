@@ -1,0 +1,59 @@
+"""Readers: one module per kind of source, all giving an `Extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from history.errors import SourceError
+from history.sources import files, sql
+from history.sources.extract import Extract, RawTable
+
+__all__ = ["FORMATS", "Extract", "RawTable", "read"]
+
+
+class Reader(Protocol):
+    """What a reader's module offers."""
+
+    FORMAT: str
+
+    def recognises(self, source: str) -> bool:
+        """Tell whether this reader is for the source."""
+
+    def read(self, source: str, timezone: str | None) -> Extract:
+        """Read the source."""
+
+
+_READERS: tuple[Reader, ...] = (files, sql)
+FORMATS: dict[str, Reader] = {reader.FORMAT: reader for reader in _READERS}
+"""Every reader by the name of its format, in the order in which they are tried."""
+
+
+def read(source: str | Path, format: str | None = None, timezone: str | None = None) -> Extract:  # noqa: A002  the CLI's word
+    """Read a source, recognising its format where none is named.
+
+    Parameters
+    ----------
+    source : a folder, a file or a database URL.
+    format : the name of a reader, one of `FORMATS`.
+    timezone : the zone of times that carry none.
+
+    Raises
+    ------
+    SourceError : there is no such source or format, or the source cannot be read.
+    """
+    text = str(source)
+    known = ", ".join(FORMATS)
+    if format is not None and format not in FORMATS:
+        raise SourceError(f"unknown format {format!r}; the formats are {known}")
+    if "://" not in text and not Path(text).exists():
+        raise SourceError(f"{text}: there is no such file or folder")
+    if format is not None:
+        return FORMATS[format].read(text, timezone)
+    for reader in FORMATS.values():
+        if reader.recognises(text):
+            return reader.read(text, timezone)
+    raise SourceError(
+        f"{text}: not recognised as any of {known}; a canonical folder holds leads.csv or "
+        "leads.parquet, and --format names the reader of anything else"
+    )

@@ -1,0 +1,373 @@
+"""The durable store of a history: SQLite by default, PostgreSQL by URL, with the same code."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from history.conform import Conformed, Reject, conform
+from history.errors import StoreError
+from history.history import History, micros
+from history.reading import read_rows, read_table
+from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
+from history.sources.extract import Extract
+from history.tables import TABLES
+from history.upsert import Counts, clear_quarantine, quarantine, upsert
+
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of an ingest.
+
+    Parameters
+    ----------
+    format : how the source was read.
+    counts : what became of the rows, by table.
+    rejects : the rows in quarantine.
+    notes : what a person should know about how the source was read.
+    waiting : rows whose lead is not known yet; they count once it arrives.
+    """
+
+    format: str
+    counts: Mapping[str, Counts]
+    rejects: Sequence[Reject] = ()
+    notes: Sequence[str] = ()
+    waiting: int = 0
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all tables together."""
+        return sum(self.counts.values(), Counts())
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of an erasure: how many rows went, by table, and what was kept of the person: none."""
+
+    lead_id: str
+    removed: Mapping[str, int] = field(default_factory=dict)
+
+
+class Store:
+    """A history on disk. Every write is one transaction: all of it is there, or none.
+
+    Parameters
+    ----------
+    engine : an engine on SQLite or PostgreSQL; `open_store` makes one from a URL.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        with self._writing() as connection:
+            metadata.create_all(connection)
+            version = self._meta(connection, "schema_version")
+            if version is None:
+                self._set_meta(connection, "schema_version", SCHEMA_VERSION)
+            elif version != SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self.name}: the store has schema version {version}, this release reads "
+                    f"{SCHEMA_VERSION}: upgrade smarketing, or migrate the store"
+                )
+
+    @property
+    def name(self) -> str:
+        """The store's URL without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    def ingest(
+        self,
+        extract: Extract,
+        *,
+        now: pd.Timestamp,
+        timezone: str | None = None,
+        strict: bool = False,
+    ) -> IngestReport:
+        """Take in a whole source, or nothing of it.
+
+        Parameters
+        ----------
+        extract : the source's tables, as read.
+        now : the instant at which the system learns of changed attributes.
+        timezone : the zone of times that carry none.
+        strict : refuse the whole source if a single row does not conform.
+
+        Raises
+        ------
+        SourceError : the source breaks a contract as a whole.
+        StoreError : the store cannot be written.
+        """
+        conformed = {
+            name: conform(
+                TABLES[name], table.frame, origin=table.origin, timezone=extract.timezone or timezone
+            )
+            for name, table in extract.tables.items()
+        }
+        rejects = [reject for each in conformed.values() for reject in each.rejects]
+        if strict and rejects:
+            raise StoreError(f"{rejects[0]}; nothing was taken in, as --strict asks")
+        with self._writing() as connection:
+            counts = {
+                name: self._write(connection, name, extract.tables[name].origin, each, now)
+                for name, each in conformed.items()
+            }
+            self._remember(connection, extract)
+            waiting = self._waiting(connection)
+        return IngestReport(extract.format, counts, rejects, extract.notes, waiting)
+
+    def upsert(
+        self,
+        table: str,
+        raw: pd.DataFrame,
+        *,
+        now: pd.Timestamp,
+        timezone: str | None = None,
+        origin: str = "request",
+    ) -> tuple[Counts, list[Reject]]:
+        """Write rows of one table, durably before it returns.
+
+        Parameters
+        ----------
+        table : name of a table of the contracts.
+        raw : the rows with canonical column names.
+        now, timezone : as in `ingest`.
+        origin : where the rows came from, for messages.
+
+        Returns
+        -------
+        The counts, and the rows that were set aside.
+        """
+        conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
+        with self._writing() as connection:
+            written = upsert(connection, table, conformed.frame, now)
+            quarantine(connection, conformed.rejects, now)
+        return _counted(written, conformed), conformed.rejects
+
+    def history(
+        self,
+        observed_until: pd.Timestamp | None = None,
+        current_only: Collection[str] = (),
+    ) -> History:
+        """Read everything, through Arrow.
+
+        Parameters
+        ----------
+        observed_until : the instant up to which the history is complete; what the sources said,
+            else the latest recorded time, where missing.
+        current_only : further attributes of which only today's value is known.
+
+        Raises
+        ------
+        StoreError : the store holds no leads.
+        """
+        with self._reading() as connection:
+            told = self._meta(connection, "observed_until")
+            named = set(self._meta(connection, "current_only") or []) | set(current_only)
+        frames = {name: read_table(self.engine, name) for name in TABLES}
+        if frames["leads"].empty:
+            raise StoreError(
+                f"{self.name}: the history is empty; fill it with: smarketing ingest SOURCE"
+            )
+        history = History.from_frames(frames, current_only=named)
+        until = observed_until
+        if until is None and told is not None:
+            until = max(history.observed_until, pd.Timestamp(told, unit="us", tz="UTC").as_unit("us"))
+        return history if until is None else replace(history, observed_until=until)
+
+    def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
+        """Read the history of a few leads and of their colleagues, for one request.
+
+        Parameters
+        ----------
+        lead_ids : the leads; unknown ones are simply not there.
+        observed_until : what the history says of its own end.
+        """
+        with self._reading() as connection:
+            leads = read_rows(connection, "leads", "lead_id", lead_ids)
+            accounts = sorted(set(leads["account_id"].dropna()))
+            colleagues = read_rows(connection, "leads", "account_id", accounts)
+            if len(colleagues):
+                leads = pd.concat([leads, colleagues], ignore_index=True).drop_duplicates("lead_id")
+            ids = leads["lead_id"].tolist()
+            frames = {
+                "leads": leads,
+                "accounts": read_rows(connection, "accounts", "account_id", accounts),
+                "attribute_history": read_rows(
+                    connection, "attribute_history", "entity_id", [*ids, *accounts]
+                ),
+                **{
+                    name: read_rows(connection, name, "lead_id", ids)
+                    for name in ("engagements", "outcomes", "dispositions")
+                },
+            }
+            named = self._meta(connection, "current_only") or []
+        return History.from_frames(frames, observed_until=observed_until, current_only=named)
+
+    def quarantine(self) -> pd.DataFrame:
+        """Return the rows that were set aside, the newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(QUARANTINE).order_by(QUARANTINE.c.seen_at.desc(), QUARANTINE.c.row)
+            ).all()
+        return pd.DataFrame(rows, columns=[column.name for column in QUARANTINE.columns])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows each table holds."""
+        with self._reading() as connection:
+            return {
+                name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+                for name, table in {**STORED, "quarantine": QUARANTINE}.items()
+            }
+
+    def sources(self) -> list[str]:
+        """Return the formats of the sources that were taken in."""
+        with self._reading() as connection:
+            return list(self._meta(connection, "sources") or [])
+
+    def erase(self, lead_id: str) -> Receipt:
+        """Forget a person: every row of the lead, and every rejected row that names it.
+
+        Raises
+        ------
+        StoreError : no such lead.
+        """
+        with self._writing() as connection:
+            removed = {}
+            for name, table in STORED.items():
+                if "lead_id" in table.c:
+                    ours = table.c.lead_id == lead_id
+                elif name == "attribute_history":
+                    ours = (table.c.entity == "lead") & (table.c.entity_id == lead_id)
+                else:
+                    continue
+                removed[name] = int(connection.execute(table.delete().where(ours)).rowcount)
+            named = QUARANTINE.c.raw.contains(json.dumps(lead_id), autoescape=True)
+            result = connection.execute(QUARANTINE.delete().where(named))
+            removed["quarantine"] = int(result.rowcount)
+            if not any(removed.values()):
+                raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
+        return Receipt(lead_id, removed)
+
+    def _write(
+        self, connection: Connection, name: str, origin: str, each: Conformed, now: pd.Timestamp
+    ) -> Counts:
+        written = upsert(connection, name, each.frame, now)
+        clear_quarantine(connection, name, origin)
+        quarantine(connection, each.rejects, now)
+        return _counted(written, each)
+
+    def _remember(self, connection: Connection, extract: Extract) -> None:
+        named = set(self._meta(connection, "current_only") or []) | extract.current_only
+        self._set_meta(connection, "current_only", sorted(named))
+        formats = set(self._meta(connection, "sources") or []) | {extract.format}
+        self._set_meta(connection, "sources", sorted(formats))
+        if extract.observed_until is not None:
+            told = self._meta(connection, "observed_until") or 0
+            self._set_meta(connection, "observed_until", max(told, micros(extract.observed_until)))
+
+    def _waiting(self, connection: Connection) -> int:
+        leads, total = STORED["leads"], 0
+        for name in ("engagements", "outcomes", "dispositions"):
+            table = STORED[name]
+            orphan = ~select(leads.c.lead_id).where(leads.c.lead_id == table.c.lead_id).exists()
+            query = select(func.count()).select_from(table).where(orphan)
+            total += int(connection.execute(query).scalar_one())
+        return total
+
+    def _meta(self, connection: Connection, name: str) -> Any:
+        row = connection.execute(select(META.c.value).where(META.c.name == name)).first()
+        return None if row is None else json.loads(row[0])
+
+    def _set_meta(self, connection: Connection, name: str, value: Any) -> None:
+        connection.execute(META.delete().where(META.c.name == name))
+        connection.execute(META.insert().values(name=name, value=json.dumps(value)))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _told(self.name), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _told(self.name), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def open_store(url: str) -> Store:
+    """Open the store at a SQLAlchemy URL, and make it where there is none.
+
+    Parameters
+    ----------
+    url : ``sqlite:///folder/file.db`` or ``postgresql+psycopg://user@host/database``.
+
+    Raises
+    ------
+    StoreError : the URL is of no database that we know, or the database cannot be opened.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"{url!r} is no database URL; expected sqlite:///var/history.db or "
+            "postgresql+psycopg://user@host/database"
+        ) from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StoreError(f"{parsed.get_backend_name()!r}: the history lives in SQLite or PostgreSQL")
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    elif parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    else:
+        raise StoreError("a history in memory would be lost: name a file, as in sqlite:///history.db")
+    try:
+        engine = create_engine(parsed)
+    except NoSuchModuleError as error:
+        raise StoreError(f"{url!r}: no driver for this database is installed") from error
+    if parsed.get_backend_name() == "sqlite":
+        _prepare_sqlite(engine)
+    return Store(engine)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Let readers and one writer work side by side, and writers wait for each other."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not in the driver
+        for pragma in (
+            f"busy_timeout = {_BUSY_SECONDS * 1000}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        if connection.get_isolation_level() != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what a database says into one clear line."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StoreError(f"{name}: {cause}") from error
+
+
+def _counted(written: Counts, conformed: Conformed) -> Counts:
+    return written + Counts(duplicate=conformed.duplicates, rejected=len(conformed.rejects))
