@@ -59,7 +59,7 @@ def run(settings: Settings, *, leads: int, trials: int, start: str | None) -> No
     with clock.stage("train"):
         trained = train(settings, history, trials=trials, why="demo")
     with clock.stage("promote"), context.working("asking the gate"):
-        decision = _promote(settings, trained)
+        decision = _promote(settings, trained, history)
     out = Path("report")
     with clock.stage("score"), context.working("scoring the open leads"):
         scores_file = _score(settings, history, out)
@@ -89,12 +89,12 @@ def _warn_of_others(store: Store) -> None:
         )
 
 
-def _promote(settings: Settings, trained: Trained) -> Decision:
+def _promote(settings: Settings, trained: Trained, history: History) -> Decision:
     registry = registry_of(settings)
-    decision = versions.gate(settings, registry, trained.version)
+    decision = versions.ask_gate(settings, registry, history)
     if decision.promote:
         registry.promote(
-            trained.version.version, who=getpass.getuser(), why=decision.words, now=context.now()
+            trained.version, who=getpass.getuser(), why=decision.words, now=context.now()
         )
     return decision
 

@@ -12,7 +12,8 @@ from history import History
 from models import ConversionModel, Scores, score
 from models.explanation import importance
 from models.plots import importance_plot, to_svg
-from models.registry import ModelVersion, Registry
+from models.registry import Registry
+from models.versions import ModelVersion
 from pipelines import context
 from pipelines.train import registry_of
 from settings import Settings

@@ -12,7 +12,8 @@ from features import TrainingSet, build_training_set
 from history import History
 from models import TunedModel, tune
 from models.plots import training_plots
-from models.registry import ModelVersion, Registry
+from models.registry import Registry
+from models.versions import ModelVersion
 from pipelines import context
 from settings import Settings
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from features import build_training_set
-from models.promotion import Decision, decide
-from models.registry import ModelVersion, Registry
+from features import build_training_set, compute_features
+from history import History
+from models.promotion import Decision, gate
+from models.registry import Registry
+from models.versions import CHALLENGER, ModelVersion
 from pipelines import context
 from pipelines.train import registry_of
 from settings import Settings
@@ -51,12 +53,20 @@ def promote(
     if force and not why:
         raise context.UsageError("--force skips the gate: say why with --why")
     registry = registry_of(settings)
-    chosen = registry.version(version) if version else registry.challenger()
-    decision = None if force else gate(settings, registry, chosen)
+    chosen = registry.version(version or CHALLENGER)
+    if version and not force and CHALLENGER not in chosen.aliases:
+        raise context.UsageError(
+            f"version {version} is not the challenger, which the gate compares; use rollback to go "
+            "back, or --force --why"
+        )
+    decision = None
+    if not force:
+        history = context.history_of(settings, context.store_of(settings))
+        decision = ask_gate(settings, registry, history)
     promoted = force or (decision is not None and decision.promote)
     words = why or (decision.words if decision else "")
     if promoted:
-        registry.promote(chosen.version, who=getpass.getuser(), why=words, now=context.now())
+        registry.promote(chosen, who=getpass.getuser(), why=words, now=context.now())
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
@@ -66,19 +76,29 @@ def promote(
     return decision
 
 
-def gate(settings: Settings, registry: Registry, challenger: ModelVersion) -> Decision:
-    """Compare a challenger with the champion on the newest mature snapshots."""
-    history = context.history_of(settings, context.store_of(settings))
-    return decide(
+def ask_gate(settings: Settings, registry: Registry, history: History) -> Decision:
+    """Compare the challenger with the champion on the newest mature snapshots.
+
+    Each is given the features that it declares.
+
+    Raises
+    ------
+    ModelError : there is no challenger, or the two cannot be compared.
+    """
+    wanted = settings.training
+    challenger = registry.load(registry.version(CHALLENGER))
+    training_set = build_training_set(
+        history,
+        challenger.features,
+        target=wanted.target,
+        horizons=wanted.horizons,
+        ages=wanted.ages,
+    )
+    return gate(
         registry,
-        challenger,
-        lambda features: build_training_set(
-            history,
-            features,
-            target=settings.training.target,
-            horizons=settings.training.horizons,
-            ages=settings.training.ages,
-        ),
+        training_set,
+        values_for=lambda model, rows: compute_features(history, rows, model.features).values,
+        seed=wanted.seed,
     )
 
 
