@@ -10,8 +10,9 @@ import pandas as pd
 
 from features import TrainingSet, build_training_set
 from history import History
-from models import TunedModel, tune
+from models import tune
 from models.plots import training_plots
+from models.search import TunedModel
 from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
