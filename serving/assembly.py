@@ -86,9 +86,9 @@ def assembled(stored: History, batch: Sequence[Wanted]) -> History:
             changes += _changes("lead", each.lead_id, each.body.attributes, each.as_of)
     frames["attribute_history"] = _joined(stored.attribute_history, pd.DataFrame(changes))
     touches = [w.body.engagements for w in told if w.body and w.body.engagements is not None]
-    for each in touches:
-        frames["engagements"] = _joined(frames["engagements"], each)
-    frames["engagements"] = frames["engagements"].drop_duplicates("engagement_id", keep="last")
+    if touches:
+        joined = _joined(stored.engagements, pd.concat(touches, ignore_index=True))
+        frames["engagements"] = joined.drop_duplicates("engagement_id", keep="last")
     return History.from_frames(
         frames, observed_until=stored.observed_until, current_only=stored.current_only
     )

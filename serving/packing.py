@@ -63,7 +63,7 @@ def export_champion(settings: Settings) -> str:
     champion = registry.version("champion")
     model = registry.load(champion)
     tag = f"{MODEL_NAME}:v{champion.version}-{champion.model_id.removeprefix('m-')[:12]}"
-    if any(str(entry.tag) == tag for entry in bentoml.models.list(MODEL_NAME)):
+    if any(str(entry.tag) == tag for entry in bentoml.models.list()):
         return tag
     metadata = {"version": str(champion.version), "target": model.target}
     with bentoml.models.create(tag, metadata=metadata) as entry:
