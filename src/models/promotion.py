@@ -17,6 +17,7 @@ import pandas as pd
 
 from features.declaration import Feature
 from features.training_set import TrainingSet
+from history.history import micros
 from models.access import RegistryError
 from models.conversion import ConversionModel
 from models.errors import ModelError
@@ -203,8 +204,7 @@ def _unseen(training_set: TrainingSet, horizon: int, since: pd.Timestamp) -> npt
 
 def _past_rate(training_set: TrainingSet, horizon: int, since: pd.Timestamp) -> float:
     """Return the share that converted among what was known at `since`: the naive forecast."""
-    start = since.tz_convert("UTC").as_unit("us").value
-    known = Holdout(start, instants(training_set)).past(training_set.labels, horizon)
+    known = Holdout(micros(since), instants(training_set)).past(training_set.labels, horizon)
     past = training_set.labels[horizon].to_numpy(dtype=np.float64)[known]
     return float(past.mean()) if len(past) else 0.5
 
