@@ -108,7 +108,7 @@ def _score(settings: Settings, history: History, out: Path) -> Path:
         settings, registry.load(champion), history, history.observed_until, str(champion.version)
     )
     out.mkdir(parents=True, exist_ok=True)
-    output.write(scores.frame, out / "scores.parquet")
+    output.write(score.filed(scores), out / "scores.parquet")
     return out / "scores.parquet"
 
 
