@@ -26,13 +26,13 @@ FEATURES = (
         "industry",
         "industry",
         "lead",
-        "value",
+        "attribute",
         column="industry",
         unit="category",
         group="fit",
         categorical=True,
     ),
-    Feature("noise", "a number without meaning", "lead", "value", column="noise", group="fit"),
+    Feature("noise", "a number without meaning", "lead", "attribute", column="noise", group="fit"),
 )
 
 
