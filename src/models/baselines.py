@@ -86,7 +86,8 @@ class PointsScheme:
     def _award(self, feature: Feature, value: Floats) -> Floats:
         known = np.nan_to_num(value, nan=0.0)
         if feature.source == "stages" and feature.aggregate == "any":
-            return np.asarray(20.0 * (known > 0))
+            closing = "lost" in feature.where.get("stage", ())
+            return np.asarray((0.0 if closing else 20.0) * (known > 0))
         if feature.source == "engagements" and feature.aggregate == "count":
             return self._engaged(feature, known)
         if feature.source == "engagements" and feature.aggregate == "days_since_last":
@@ -95,7 +96,7 @@ class PointsScheme:
         return np.zeros(len(value))
 
     def _engaged(self, feature: Feature, known: Floats) -> Floats:
-        if feature.window_days not in (28, 30):
+        if feature.window_days not in (28, 30) or not set(feature.where) <= {"kind"}:
             return np.zeros(len(known))
         kinds = " ".join(kind for some in feature.where.values() for kind in some).lower()
         if "unsubscribe" in kinds:

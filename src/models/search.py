@@ -46,10 +46,10 @@ _PATIENCE = 40
 
 FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.001},
     {"kind": "boosting", "learning_rate": 0.1, "leaves": 3, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.03},
 )
 """Tried before anything else, so that even four trials give a sound model."""
@@ -250,7 +250,7 @@ class _Search:
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        recipe = Recipe.from_parameters(_suggest(trial))
+        recipe = Recipe.from_parameters(_suggest(trial, bound=any(self.ways)))
         recipe = replace(recipe, rounds=int(np.clip(20 / recipe.learning_rate, 100, 600)))
         tables: list[Floats] = []
         for step in range(len(self.folds)):
@@ -309,7 +309,7 @@ def _stride(recipe: Recipe) -> int:
     return int(np.clip(20 / recipe.learning_rate, 100, 600)) // _CHECKPOINTS
 
 
-def _suggest(trial: optuna.Trial) -> dict[str, Any]:
+def _suggest(trial: optuna.Trial, *, bound: bool) -> dict[str, Any]:
     """Draw a recipe; the space reaches down to stumps and strong penalties."""
     kind = trial.suggest_categorical("kind", ["logistic", "boosting", "blend"])
     drawn: dict[str, Any] = {"kind": kind}
@@ -321,6 +321,7 @@ def _suggest(trial: optuna.Trial) -> dict[str, Any]:
         drawn["min_rows"] = trial.suggest_int("min_rows", 10, 300, log=True)
         drawn["l2"] = trial.suggest_float("l2", 1.0, 200.0, log=True)
         drawn["feature_share"] = trial.suggest_float("feature_share", 0.2, 0.9)
+    if kind != "logistic" and bound:
         drawn["monotone"] = trial.suggest_categorical("monotone", [False, True])
     return drawn
 

@@ -1,0 +1,132 @@
+"""Pictures of an evaluation and of what drives conversion.
+
+Plain matplotlib figures, made without pyplot and its global state: save one with
+``figure.savefig(path)``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from models.evaluation import FUTURE, MODEL, Evaluation
+from models.metrics import METRICS
+
+_OURS, _OTHER, _FAINT = "#1f6f8b", "#9aa5ab", "#d5dbde"
+
+
+def figures(evaluation: Evaluation, importance: pd.DataFrame | None = None) -> dict[str, Figure]:
+    """Return every picture that there is data for, by name."""
+    drawn = {}
+    if len(evaluation.reliability):
+        drawn["reliability"] = reliability(evaluation)
+    if len(evaluation.gain):
+        drawn["gain"] = gain(evaluation)
+    if len(evaluation.figures):
+        drawn["baselines"] = baselines(evaluation)
+    if importance is not None and len(importance):
+        drawn["importance"] = importance_bars(importance)
+    return drawn
+
+
+def reliability(evaluation: Evaluation) -> Figure:
+    """Draw promised against observed shares, ten equal parts of the leads per horizon."""
+    shown = evaluation.reliability[evaluation.reliability["segment"] == FUTURE]
+    figure, axes = _canvas(5.0, 4.5)
+    top = float(max(shown["promised"].max(), shown["high"].max(), 1e-3)) * 1.05
+    axes.plot([0, top], [0, top], color=_OTHER, linewidth=1, linestyle="--")
+    for (horizon, part), shade in zip(shown.groupby("horizon"), _shades(shown), strict=True):
+        spread = np.clip([part["observed"] - part["low"], part["high"] - part["observed"]], 0, None)
+        axes.errorbar(
+            part["promised"],
+            part["observed"],
+            yerr=spread,
+            marker="o",
+            markersize=4,
+            linewidth=1,
+            color=shade,
+            label=f"{horizon} days",
+        )
+    _percent(axes, "promised probability", "share that converted")
+    axes.legend(frameon=False)
+    axes.set_title("Does the number mean what it says?")
+    return figure
+
+
+def gain(evaluation: Evaluation, horizon: int | None = None) -> Figure:
+    """Draw which share of the wins the best-ranked leads hold, beside baselines and foresight."""
+    chosen = evaluation.gain["horizon"].max() if horizon is None else horizon
+    shown = evaluation.gain[evaluation.gain["horizon"] == chosen]
+    figure, axes = _canvas(5.5, 4.5)
+    for name, part in shown.groupby("predictor", sort=False):
+        ours = name == MODEL
+        axes.plot(
+            part["worked"],
+            part["won"],
+            label=str(name),
+            linewidth=2.2 if ours else 1.1,
+            color=_OURS if ours else None,
+            zorder=3 if ours else 2,
+        )
+    axes.axvline(evaluation.capacity, color=_FAINT, linewidth=1)
+    _percent(axes, "share of leads worked, best first", f"share of wins in {chosen} days")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.set_title("Wins found by working the best first")
+    return figure
+
+
+def baselines(
+    evaluation: Evaluation, metric: str = "log_loss", horizon: int | None = None
+) -> Figure:
+    """Draw one figure of merit of the model and every baseline, with 95 % intervals."""
+    table = evaluation.figures
+    chosen = table["horizon"].max() if horizon is None else horizon
+    shown = table[
+        (table["horizon"] == chosen) & (table["segment"] == FUTURE) & (table["metric"] == metric)
+    ]
+    figure, axes = _canvas(6.0, 0.6 + 0.5 * max(len(shown), 2))
+    spread = np.clip([shown["value"] - shown["low"], shown["high"] - shown["value"]], 0, None)
+    places = np.arange(len(shown))[::-1]
+    colors = [_OURS if name == MODEL else _OTHER for name in shown["predictor"]]
+    axes.barh(places, shown["value"], xerr=spread, color=colors, height=0.6)
+    axes.set_yticks(places, list(shown["predictor"]))
+    words, more = METRICS[metric]
+    axes.set_xlabel(f"{words} within {chosen} days ({'more' if more else 'less'} is better)")
+    return figure
+
+
+def importance_bars(importance: pd.DataFrame, top: int = 15) -> Figure:
+    """Draw the strongest features by mean effect, in points of probability."""
+    shown = importance.head(top)
+    figure, axes = _canvas(7.0, 0.8 + 0.3 * max(len(shown), 2))
+    places = np.arange(len(shown))[::-1]
+    names = shown["label"] if "label" in shown else shown["group"]
+    axes.barh(places, 100 * shown["mean_abs_effect"], color=_OURS, height=0.6)
+    axes.set_yticks(places, [str(name) for name in names])
+    axes.set_xlabel("mean effect on the probability, in percentage points (association, not cause)")
+    return figure
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _percent(axes: Axes, x: str, y: str) -> None:
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
+def _shades(shown: pd.DataFrame) -> list[str]:
+    count = shown["horizon"].nunique()
+    palette = ["#8fc1cf", "#4d98ad", "#1f6f8b", "#0b4256"]
+    return [palette[min(index + max(0, 3 - count), 3)] for index in range(count)]
