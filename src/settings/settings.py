@@ -27,6 +27,23 @@ class SettingsError(ValueError):
     """The configuration cannot be used; the message says which entry and what was expected."""
 
 
+def check_zone(name: str | None) -> str | None:
+    """Return the name of a time zone, if it is one.
+
+    Raises
+    ------
+    SettingsError : the tz database knows no such zone.
+    """
+    if name is not None:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise SettingsError(
+                f"{name!r} is no time zone of the tz database, such as Europe/Berlin or UTC"
+            ) from error
+    return name
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,12 +63,7 @@ class HistorySettings(_Section):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str | None) -> str | None:
-        if name is not None:
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError) as error:
-                raise ValueError(f"{name!r} is no time zone of the tz database") from error
-        return name
+        return check_zone(name)
 
     @field_validator("observed_until")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -42,3 +42,7 @@ class Extract:
     observed_until: pd.Timestamp | None = None
     timezone: str | None = None
     notes: tuple[str, ...] = ()
+
+    def observed(self, until: pd.Timestamp) -> Extract:
+        """Return the extract with somebody's word on until when it is complete."""
+        return replace(self, observed_until=until)

@@ -1,0 +1,1 @@
+"""The jobs: one file per verb, and the command line."""

@@ -1,0 +1,215 @@
+"""The command line. Each verb's module is loaded when the verb is called, so that help is quick."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from settings import Settings
+
+app = typer.Typer(
+    name="smarketing",
+    help="One calibrated number per lead, with reasons, for sales and marketing alike.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file; smarketing.toml by default.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Timezone = Annotated[str | None, typer.Option(help="Zone of times that carry none, e.g. Europe/Berlin.")]
+
+
+def _verb(name: str) -> ModuleType:
+    """Load the module of a verb: the one place where imports wait until they are needed."""
+    return importlib.import_module(f"pipelines.{name}")
+
+
+@app.command()
+def demo(
+    leads: Annotated[int, typer.Option(min=500, help="Leads of the sample company.")] = 8000,
+    trials: Annotated[int, typer.Option(min=1, help="Trials of the search.")] = 12,
+    start: Annotated[str | None, typer.Option(help="First day; two years before today by default.")] = None,
+    config: Config = None,
+) -> None:
+    """Run the whole way on the sample company: history, model, scores, report."""
+    _verb("demo").run(Settings.load(config), leads=leads, trials=trials, start=start)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A folder, a file or a database URL.")],
+    format: Annotated[str | None, typer.Option(help="Reader; recognised by default.")] = None,  # noqa: A002
+    timezone: Timezone = None,
+    observed_until: Annotated[str | None, typer.Option(help="The source is complete up to here.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse everything if one row is bad.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Read a source into the history; reading it twice changes nothing."""
+    _verb("ingest").run(
+        Settings.load(config), source, format=format, timezone=timezone,
+        observed_until=observed_until, strict=strict, as_json=as_json,
+    )
+
+
+@app.command()
+def features(
+    as_of: Annotated[str | None, typer.Option(help="Cutoff, exclusive, ISO 8601.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file.")] = None,
+    describe: Annotated[bool, typer.Option("--describe", help="Print the catalogue instead.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Write the features of the leads open at an instant, or describe them."""
+    settings = Settings.load(config)
+    if describe:
+        _verb("features").catalogue(settings, as_json=as_json)
+    elif as_of is None or out is None:
+        raise typer.BadParameter("give --as-of TIME and --out FILE, or --describe")
+    else:
+        _verb("features").run(settings, as_of, out)
+
+
+@app.command()
+def train(
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds after which no trial starts.")] = None,
+    until: Annotated[str | None, typer.Option(help="Pretend that today is this day.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Train on the history and register a challenger."""
+    _verb("train").run(
+        Settings.load(config), trials=trials, timeout=timeout, until=until, as_json=as_json
+    )
+
+
+@app.command()
+def models(as_json: AsJson = False, config: Config = None) -> None:
+    """List the registered models with their figures."""
+    _verb("versions").show(Settings.load(config), as_json=as_json)
+
+
+@app.command()
+def promote(
+    version: Annotated[str | None, typer.Argument(help="Version; the challenger by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Skip the gate.")] = False,
+    why: Annotated[str | None, typer.Option(help="Reason, kept with the version.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Make the challenger champion, if the gate finds it better."""
+    _verb("versions").promote(
+        Settings.load(config), version=version, force=force, why=why, as_json=as_json
+    )
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Option(help="Reason, kept with the version.")] = "rolled back by hand",
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Return to the champion before."""
+    _verb("versions").rollback(Settings.load(config), why=why, as_json=as_json)
+
+
+@app.command()
+def score(
+    out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
+    as_of: Annotated[str | None, typer.Option(help="Cutoff; the end of the history by default.")] = None,
+    reasons: Annotated[int, typer.Option(min=0, max=20, help="Reasons per lead.")] = 3,
+    config: Config = None,
+) -> None:
+    """Score every open lead with the champion."""
+    _verb("score").run(Settings.load(config), as_of, out, top_reasons=reasons)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("report"),
+    config: Config = None,
+) -> None:
+    """Write the pages as files, for people without the service."""
+    _verb("report").run(Settings.load(config), out)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
+    config: Config = None,
+) -> None:
+    """Start the scoring service."""
+    Settings.load(config)
+    words = [sys.executable, "-m", "serving.launch"]
+    for name, value in (("--host", host), ("--port", port), ("--config", config)):
+        words += [name, str(value)] if value is not None else []
+    try:
+        raise typer.Exit(subprocess.run(words, check=False).returncode)  # noqa: S603  our own module
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def erase(
+    lead_id: Annotated[str, typer.Argument(help="The lead to forget.")],
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Forget a person everywhere, with a receipt."""
+    _verb("erase").run(Settings.load(config), lead_id, as_json=as_json)
+
+
+@app.command()
+def quarantine(as_json: AsJson = False, config: Config = None) -> None:
+    """List the rows that were set aside, with the reasons."""
+    found = _verb("ingest").quarantined(Settings.load(config))
+    plain = json.loads(found.to_json(orient="records"))
+    context = _verb("context")
+    if as_json:
+        context.print_json(plain)
+    else:
+        columns = ("origin", "row", "field", "value", "reason")
+        context.print_table(f"{len(plain)} rows in quarantine", columns, [[r[c] for c in columns] for r in plain])
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is one line and exit code 2.
+
+    Every error that is about input derives from ValueError and carries its whole sentence; a
+    ValueError from elsewhere would be a defect, and keeps its traceback.
+    """
+    try:
+        app()
+    except ValueError as error:
+        if not type(error).__module__.startswith(_OURS) and not _raised_by_us(error):
+            raise
+        print(f"smarketing: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+
+
+_OURS = ("settings", "history", "features", "models", "alignment", "monitoring", "pipelines")
+
+
+def _raised_by_us(error: ValueError) -> bool:
+    """Tell whether the sentence was written by one of our own modules, not by a library."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return name.split(".")[0] in _OURS
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""`smarketing train`: training set, search, calibration, evaluation, registration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from features import TrainingSet, build_training_set
+from history import History
+from models import TunedModel, tune
+from models.explanation import importance
+from models.plots import training_plots
+from models.registry import ModelVersion, Registry
+from pipelines import context
+from settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training leaves behind.
+
+    Parameters
+    ----------
+    training_set : what it learned from.
+    tuned : the model, the evaluation and the trials.
+    version : where it is registered.
+    """
+
+    training_set: TrainingSet
+    tuned: TunedModel
+    version: ModelVersion
+
+
+def run(
+    settings: Settings,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+    until: str | None = None,
+    as_json: bool = False,
+) -> Trained:
+    """Train on the configured history and register the result as challenger.
+
+    Raises
+    ------
+    ValueError : the history is empty or has nothing to learn from, or the time cannot be read.
+    """
+    moment = None
+    if until is not None:
+        moment = context.instant(until, "--until", settings.history.timezone)
+    with context.working("reading the history"):
+        history = context.history_of(settings, context.store_of(settings))
+    trained = train(settings, history, trials=trials, timeout=timeout, until=moment)
+    if as_json:
+        context.print_json(as_plain(trained))
+    else:
+        show(trained)
+    return trained
+
+
+def train(
+    settings: Settings,
+    history: History,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+    until: pd.Timestamp | None = None,
+) -> Trained:
+    """Build the training set, search, judge, and register a challenger."""
+    wanted = settings.training
+    with context.working("computing features"):
+        training_set = build_training_set(
+            history,
+            target=wanted.target,
+            horizons=wanted.horizons,
+            ages=wanted.ages,
+            until=until,
+        )
+    registry = registry_of(settings)
+    total = trials or wanted.trials
+    with (
+        registry.training_run(training_set) as run_,
+        context.working("searching", total=total) as (progress, task),
+    ):
+        tuned = tune(
+            training_set,
+            trials=total,
+            timeout_s=timeout or wanted.timeout_s,
+            folds=wanted.folds,
+            seed=wanted.seed,
+            min_conversions=wanted.min_conversions,
+            storage=settings.tracking.search_storage,
+            progress=lambda done, best: progress.update(
+                task, completed=done, note=f"log loss {best:.4f}"
+            ),
+            on_trial=run_.log_trial,
+        )
+        progress.update(task, description="registering", completed=total)
+        mature = training_set.take(training_set.labels.notna().all(axis=1).to_numpy())
+        table = importance(tuned.model, mature if len(mature) else training_set)
+        version = registry.register(
+            run_,
+            tuned,
+            importance=table,
+            plots=training_plots(tuned, table),
+            now=context.now(),
+        )
+    return Trained(training_set, tuned, version)
+
+
+def registry_of(settings: Settings) -> Registry:
+    """Open the configured registry."""
+    tracking = settings.tracking
+    return Registry(tracking.uri, tracking.artifacts, tracking.experiment, tracking.model)
+
+
+def as_plain(trained: Trained) -> dict[str, Any]:
+    """Return what a training gave as JSON data."""
+    return {
+        "version": trained.version.version,
+        "message": trained.tuned.model.message,
+        "snapshots": len(trained.training_set),
+        "digest": trained.training_set.digest,
+        "evaluation": trained.tuned.evaluation.as_dict(),
+    }
+
+
+def show(trained: Trained) -> None:
+    """Print the model and its figures beside all baselines."""
+    evaluation = trained.tuned.evaluation
+    context.screen.print(f"[bold]version {trained.version.version}[/bold]: {trained.tuned.model.message}")
+    for note in evaluation.notes:
+        context.screen.print(f"note: {note}")
+    if not evaluation.horizons or evaluation.figures.empty:
+        return
+    horizon = evaluation.horizons[-1]
+    table = evaluation.table(horizon)
+    context.print_table(
+        f"Held-out figures, conversion within {horizon} days",
+        ("", *(str(name).replace("_", " ") for name in table.columns)),
+        [(name, *(f"{value:.4f}" for value in row)) for name, row in zip(table.index, table.to_numpy(), strict=True)],
+    )
+    context.screen.print("Next: smarketing promote")

@@ -1,0 +1,1 @@
+"""Score a lead now, and the pages for both teams."""

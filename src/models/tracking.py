@@ -1,0 +1,304 @@
+"""Runs in MLflow: one for a training, one nested in it for every trial of the search.
+
+MLflow is reached through its client alone, so that nothing here changes the process-wide state
+that a notebook's own MLflow calls rely on.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
+from mlflow.exceptions import MlflowException
+from mlflow.telemetry import set_telemetry_client
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.errors import ModelError
+from models.relocation import relocate
+
+PARENT_RUN: Final = "mlflow.parentRunId"
+_CHATTY = ("mlflow", "alembic")
+_SQLITE = "sqlite:///"
+_BATCH = 100
+
+
+class RegistryError(ModelError):
+    """Runs or registered models cannot be read or written; the message says what to do."""
+
+
+class Figure(Protocol):
+    """What a plot must be able to do: matplotlib's figures can."""
+
+    def savefig(self, fname: Any, *, format: str) -> None:  # noqa: A002 - matplotlib's name
+        """Write the picture."""
+        ...
+
+
+@contextmanager
+def mlflow_calls(uri: str) -> Iterator[None]:
+    """Keep MLflow quiet, and turn what it raises into one sentence.
+
+    It logs its migrations, warns about SQLAlchemy's future and about its own type hints: nothing
+    that a user of ours can act on.
+
+    Raises
+    ------
+    RegistryError : MLflow or its database refused; the cause is chained.
+    """
+    loggers = [logging.getLogger(name) for name in _CHATTY]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            raise RegistryError(_sentence(uri, error)) from error
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _sentence(uri: str, error: Exception) -> str:
+    said = " ".join(str(error).split())
+    if "database is locked" in said:
+        return f"{uri} is locked by another process: wait for it to finish, then try again"
+    if "unable to open database file" in said or "Permission denied" in said:
+        return f"{uri} cannot be opened: check the path and its permissions ({said[:200]})"
+    if "file is not a database" in said or "malformed" in said:
+        return f"{uri} is not a database of MLflow, or damaged: restore it from a backup"
+    return f"{uri}: {said[:400]}"
+
+
+def absolute_uri(uri: str) -> str:
+    """Return a tracking URI whose SQLite file is absolute; other URIs as they are.
+
+    MLflow keeps one connection for each URI that it has seen, wherever the process then stood.
+
+    >>> absolute_uri("http://models.example:5000")
+    'http://models.example:5000'
+    """
+    file = sqlite_file(uri)
+    return uri if file is None else f"{_SQLITE}{file}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the absolute path of the SQLite database that a URI names, None for any other."""
+    if not uri.startswith(_SQLITE) or uri == _SQLITE or ":memory:" in uri:
+        return None
+    return Path(uri.removeprefix(_SQLITE)).expanduser().resolve()
+
+
+def local_folder(artifacts: str) -> Path | None:
+    """Return the absolute path of a folder for artefacts, None when it is a remote URI."""
+    if "://" in artifacts:
+        return None
+    return Path(artifacts).expanduser().resolve()
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """A connection to MLflow and the experiment that everything is logged to.
+
+    Parameters
+    ----------
+    uri : absolute tracking URI.
+    experiment_id : of the experiment.
+    client : MLflow's client.
+    """
+
+    uri: str
+    experiment_id: str
+    client: MlflowClient
+
+    @classmethod
+    def connect(cls, tracking_uri: str, artifacts: str, experiment: str) -> Tracking:
+        """Open a tracking database or server; make its folders and the experiment if need be.
+
+        If the folder of the artefacts was moved since they were written, their stored absolute
+        paths are brought up to date first. MLflow's usage reports to its makers are switched
+        off, unless ``MLFLOW_DISABLE_TELEMETRY`` says otherwise.
+
+        Parameters
+        ----------
+        tracking_uri : ``sqlite:///relative/or/absolute.db``, or any MLflow server.
+        artifacts : folder (relative to the working directory, or absolute) or URI.
+        experiment : its name.
+
+        Raises
+        ------
+        RegistryError : the database cannot be opened, is locked, or is no database of MLflow.
+        """
+        uri, folder = absolute_uri(tracking_uri), local_folder(artifacts)
+        database = sqlite_file(uri)
+        with mlflow_calls(uri):
+            _stay_private()
+            if database is not None:
+                database.parent.mkdir(parents=True, exist_ok=True)
+            if folder is not None and database is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            location = str(folder) if folder is not None else artifacts
+            experiment_id = _experiment(client, experiment, location, local=database is not None)
+            if database is not None and folder is not None:
+                relocate(database, folder, experiment_id)
+        return cls(uri, experiment_id, client)
+
+    @contextmanager
+    def training_run(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[Run]:
+        """Open a run for one training; it ends as finished, or as failed if the body raises."""
+        run = self.start(name, tags)
+        try:
+            yield run
+        except BaseException as error:
+            run.tag({"error": f"{type(error).__name__}: {error}"})
+            run.end("FAILED")
+            raise
+        run.end("FINISHED")
+
+    def start(self, name: str, tags: Mapping[str, str] | None = None) -> Run:
+        """Start a run that the caller ends."""
+        with mlflow_calls(self.uri):
+            run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags or {}))
+        return Run(self, run.info.run_id, run.info.start_time)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run in MLflow.
+
+    Parameters
+    ----------
+    tracking : where it is.
+    run_id : MLflow's id.
+    started_ms : when it started, as MLflow recorded it; the time of its metrics.
+    """
+
+    tracking: Tracking
+    run_id: str
+    started_ms: int
+
+    def log_trial(
+        self, number: int, params: Mapping[str, Any], value: float | None, state: str
+    ) -> None:
+        """Log one trial of the search as a run nested in this one.
+
+        Parameters
+        ----------
+        number : of the trial.
+        params : what was tried.
+        value : the objective (log loss); None when the trial was pruned or failed.
+        state : ``complete``, ``pruned`` or ``failed``.
+        """
+        tags = {PARENT_RUN: self.run_id, "state": state}
+        trial = self.tracking.start(f"trial-{number:03d}", tags)
+        trial.log(params, {} if value is None else {"objective": value})
+        trial.end("FAILED" if state.lower().startswith("fail") else "FINISHED")
+
+    def log(self, params: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+        """Log parameters and metrics; nested mappings become dotted names.
+
+        Only finite numbers are metrics: what is missing or text is left out of them.
+        """
+        numbers = flatten(metrics)
+        rows = [Metric(key, value, self.started_ms, 0) for key, value in numbers.items()]
+        texts = [Param(clean_name(key), str(value)) for key, value in params.items()]
+        with mlflow_calls(self.tracking.uri):
+            for start in range(0, max(len(rows), len(texts)), _BATCH):
+                batch = slice(start, start + _BATCH)
+                self.tracking.client.log_batch(self.run_id, rows[batch], texts[batch])
+
+    def tag(self, tags: Mapping[str, Any]) -> None:
+        """Set tags, at most a hundred at a time."""
+        rows = [RunTag(key, str(value)) for key, value in tags.items()]
+        with mlflow_calls(self.tracking.uri):
+            self.tracking.client.log_batch(self.run_id, tags=rows)
+
+    def log_data(self, data: Mapping[str, Any], file: str) -> None:
+        """Store plain data as a JSON file of the run."""
+        with mlflow_calls(self.tracking.uri):
+            self.tracking.client.log_dict(self.run_id, dict(data), file)
+
+    def log_frame(self, frame: pd.DataFrame, file: str) -> None:
+        """Store a frame as a CSV file of the run."""
+        with mlflow_calls(self.tracking.uri):
+            self.tracking.client.log_text(self.run_id, frame.to_csv(index=False), file)
+
+    def log_plot(self, figure: Figure, file: str) -> None:
+        """Store a figure as an SVG file of the run."""
+        text = io.StringIO()
+        figure.savefig(text, format="svg")
+        with mlflow_calls(self.tracking.uri):
+            self.tracking.client.log_text(self.run_id, text.getvalue(), file)
+
+    def end(self, status: str = "FINISHED") -> None:
+        """End the run as ``FINISHED`` or ``FAILED``."""
+        with mlflow_calls(self.tracking.uri):
+            self.tracking.client.set_terminated(self.run_id, status)
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the finite numbers of nested mappings under dotted names.
+
+    >>> flatten({"90": {"auc": 0.7, "note": "n/a"}, "n": 12})
+    {'90.auc': 0.7, 'n': 12.0}
+    """
+    found: dict[str, float] = {}
+    for key, value in data.items():
+        name = f"{prefix}{clean_name(str(key))}"
+        if isinstance(value, Mapping):
+            found.update(flatten(value, f"{name}."))
+        elif _is_number(value) and math.isfinite(value):
+            found[name] = float(value)
+    return found
+
+
+def clean_name(name: str) -> str:
+    """Return a name of the letters that MLflow allows in metrics and parameters.
+
+    >>> clean_name("lift@10%")
+    'lift_10_'
+    """
+    return re.sub(r"[^0-9A-Za-z_\-. /]", "_", name)
+
+
+def _is_number(value: Any) -> bool:
+    return hasattr(value, "__float__") and not isinstance(value, str | bool)
+
+
+def _experiment(client: MlflowClient, name: str, location: str, *, local: bool) -> str:
+    """Return the id of the experiment; make it where it is missing.
+
+    A server decides for itself where artefacts go, so it gets no local folder.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        remote = "://" in location
+        try:
+            return str(client.create_experiment(name, location if local or remote else None))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise error from None
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _stay_private() -> None:
+    if not MLFLOW_DISABLE_TELEMETRY.is_set():
+        MLFLOW_DISABLE_TELEMETRY.set(True)
+        set_telemetry_client()
