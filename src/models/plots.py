@@ -15,12 +15,29 @@ from matplotlib.ticker import PercentFormatter
 
 from models.evaluation import FUTURE, MODEL, Evaluation
 from models.metrics import METRICS
+from models.search import TunedModel
 
 _OURS, _OTHER, _FAINT = "#1f6f8b", "#9aa5ab", "#d5dbde"
 
 
-def figures(evaluation: Evaluation, importance: pd.DataFrame | None = None) -> dict[str, Figure]:
-    """Return every picture that there is data for, by name."""
+def training_plots(tuned: TunedModel, importance: pd.DataFrame | None = None) -> dict[str, Figure]:
+    """Return every picture of a training that there is data for, by name.
+
+    Parameters
+    ----------
+    tuned : what the search left behind.
+    importance : of features or groups, as `models.explanation.importance` gives it.
+    """
+    drawn = evaluation_plots(tuned.evaluation)
+    if importance is not None and len(importance):
+        drawn["importance"] = importance_bars(importance)
+    if tuned.trials["value"].notna().any():
+        drawn["search"] = search_history(tuned.trials)
+    return drawn
+
+
+def evaluation_plots(evaluation: Evaluation) -> dict[str, Figure]:
+    """Return every picture of an evaluation that there is data for, by name."""
     drawn = {}
     if len(evaluation.reliability):
         drawn["reliability"] = reliability(evaluation)
@@ -28,8 +45,6 @@ def figures(evaluation: Evaluation, importance: pd.DataFrame | None = None) -> d
         drawn["gain"] = gain(evaluation)
     if len(evaluation.figures):
         drawn["baselines"] = baselines(evaluation)
-    if importance is not None and len(importance):
-        drawn["importance"] = importance_bars(importance)
     return drawn
 
 
@@ -108,6 +123,19 @@ def importance_bars(importance: pd.DataFrame, top: int = 15) -> Figure:
     axes.barh(places, 100 * shown["mean_abs_effect"], color=_OURS, height=0.6)
     axes.set_yticks(places, [str(name) for name in names])
     axes.set_xlabel("mean effect on the probability, in percentage points (association, not cause)")
+    return figure
+
+
+def search_history(trials: pd.DataFrame) -> Figure:
+    """Draw the log loss of every finished trial and the best so far."""
+    figure, axes = _canvas(6.0, 3.5)
+    complete = trials[trials["state"] == "complete"]
+    for kind, part in complete.groupby("kind"):
+        axes.plot(part["number"], part["value"], "o", markersize=4, label=str(kind))
+    axes.step(trials["number"], trials["best"], where="post", color=_OURS, label="best so far")
+    axes.set_xlabel("trial")
+    axes.set_ylabel("log loss, mean of the forward folds")
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 
