@@ -275,8 +275,8 @@ def _summary(draws: Floats, prefix: str) -> dict[str, float]:
 
 
 def _reliability(p: Floats, y: Floats, weights: Floats) -> pd.DataFrame:
-    bins = mass_bins(p)
-    member = np.eye(int(bins.max()) + 1)[bins]
+    occupied, bins = np.unique(mass_bins(p), return_inverse=True)
+    member = np.eye(len(occupied))[bins]
     sums = weights @ member
     with np.errstate(invalid="ignore", divide="ignore"):
         observed = (weights @ (member * y[:, None])) / sums
@@ -284,7 +284,7 @@ def _reliability(p: Floats, y: Floats, weights: Floats) -> pd.DataFrame:
     mean = (p @ member) / sums[0]
     columns = {"promised": mean, "observed": observed[0], "low": low, "high": high}
     frame = pd.DataFrame({"bin": np.arange(len(mean)), "n": sums[0].astype(np.int64), **columns})
-    return frame[frame["n"] > 0].reset_index(drop=True).reindex(columns=_RELIABILITY)
+    return frame.reindex(columns=_RELIABILITY)
 
 
 def _gains(forecasts: Mapping[str, Floats], y: Floats) -> pd.DataFrame:
