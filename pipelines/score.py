@@ -30,14 +30,14 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
     """
     output.check(out)
     registry = registry_of(settings)
-    champion = registry.champion()
+    champion = registry.version("champion")
     with context.working("reading the history") as (progress, task):
         history = context.history_of(settings, context.store_of(settings))
         moment = history.observed_until
         if as_of is not None:
             moment = context.instant(as_of, "--as-of", settings.history.timezone)
         progress.update(task, description="scoring")
-        model = registry.load(champion.version)
+        model = registry.load(champion)
         scores = score_open_leads(
             settings, model, history, moment, str(champion.version), top_reasons
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,11 @@ import pandas as pd
 
 from features import TrainingSet, build_training_set
 from history import History
-from models import TunedModel, tune
-from models.explanation import importance
+from models import tune
 from models.plots import training_plots
-from models.registry import ModelVersion, Registry
+from models.search import TunedModel
+from models.registry import Registry
+from models.versions import ModelVersion
 from pipelines import context
 from settings import Settings
 
@@ -67,6 +69,7 @@ def train(
     trials: int | None = None,
     timeout: float | None = None,
     until: pd.Timestamp | None = None,
+    why: str = "trained by hand",
 ) -> Trained:
     """Build the training set, search, judge, and register a challenger."""
     wanted = settings.training
@@ -79,9 +82,9 @@ def train(
             until=until,
         )
     registry = registry_of(settings)
-    total = trials or wanted.trials
+    total, started = trials or wanted.trials, context.now()
     with (
-        registry.training_run(training_set) as run_,
+        registry.tracking.training_run(f"training-{started:%Y%m%d-%H%M%S}") as run_,
         context.working("searching", total=total) as (progress, task),
     ):
         tuned = tune(
@@ -98,14 +101,16 @@ def train(
             on_trial=run_.log_trial,
         )
         progress.update(task, description="registering", completed=total)
-        mature = training_set.take(training_set.labels.notna().all(axis=1).to_numpy())
-        table = importance(tuned.model, mature if len(mature) else training_set)
-        version = registry.register(
-            run_,
-            tuned,
-            importance=table,
-            plots=training_plots(tuned, table),
+        version = registry.log_and_register(
+            tuned.model,
+            tuned.evaluation,
+            tuned.trials,
+            training_plots(tuned, training_set),
+            judged=tuned.judged,
+            who=getpass.getuser(),
+            why=why,
             now=context.now(),
+            run=run_,
         )
     return Trained(training_set, tuned, version)
 

@@ -6,9 +6,12 @@ import getpass
 from typing import Any
 
 from features import build_training_set
+from history import History
 from models.promotion import Decision, decide
-from models.registry import ModelVersion, Registry
+from models.registry import Registry
+from models.versions import ModelVersion
 from pipelines import context
+from pipelines.release import export_champion
 from pipelines.train import registry_of
 from settings import Settings
 
@@ -52,11 +55,15 @@ def promote(
         raise context.UsageError("--force skips the gate: say why with --why")
     registry = registry_of(settings)
     chosen = registry.version(version) if version else registry.challenger()
-    decision = None if force else gate(settings, registry, chosen)
+    decision = None
+    if not force:
+        history = context.history_of(settings, context.store_of(settings))
+        decision = ask_gate(settings, registry, chosen, history)
     promoted = force or (decision is not None and decision.promote)
     words = why or (decision.words if decision else "")
     if promoted:
-        registry.promote(chosen.version, who=getpass.getuser(), why=words, now=context.now())
+        registry.promote(chosen, who=getpass.getuser(), why=words, now=context.now())
+        export_champion(registry)
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
@@ -66,25 +73,37 @@ def promote(
     return decision
 
 
-def gate(settings: Settings, registry: Registry, challenger: ModelVersion) -> Decision:
-    """Compare a challenger with the champion on the newest mature snapshots."""
-    history = context.history_of(settings, context.store_of(settings))
+def ask_gate(
+    settings: Settings, registry: Registry, version: ModelVersion, history: History
+) -> Decision:
+    """Compare a version with the champion on the newest mature snapshots.
+
+    Each is given the features that it declares.
+
+    Raises
+    ------
+    ModelError : the two cannot be compared.
+    """
+    wanted = settings.training
     return decide(
         registry,
-        challenger,
+        version,
         lambda features: build_training_set(
             history,
             features,
-            target=settings.training.target,
-            horizons=settings.training.horizons,
-            ages=settings.training.ages,
+            target=wanted.target,
+            horizons=wanted.horizons,
+            ages=wanted.ages,
         ),
+        seed=wanted.seed,
     )
 
 
 def rollback(settings: Settings, *, why: str, as_json: bool = False) -> ModelVersion:
     """Go back to the champion before."""
-    version = registry_of(settings).rollback(who=getpass.getuser(), why=why, now=context.now())
+    registry = registry_of(settings)
+    version = registry.rollback(who=getpass.getuser(), why=why, now=context.now())
+    export_champion(registry)
     if as_json:
         context.print_json(as_plain(version))
     else:

@@ -51,7 +51,7 @@ class ChampionSource:
         """
         if self.bento is not None:
             return str(self._packed().info.metadata["version"])
-        return str(self._registry().champion().version)
+        return str(self._registry().version("champion").version)
 
     def load(self) -> Champion:
         """Load the champion.
@@ -65,8 +65,8 @@ class ChampionSource:
             model = ConversionModel.load(Path(packed.path_of("model")))
             return Champion(model, str(packed.info.metadata["version"]))
         registry = self._registry()
-        version = registry.champion().version
-        return Champion(registry.load(version), str(version))
+        version = registry.version("champion")
+        return Champion(registry.load(version), str(version.version))
 
     def _packed(self) -> bentoml.Model:
         if self.bento is None:

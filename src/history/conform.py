@@ -224,7 +224,7 @@ def _times(
 def _parsed(values: pd.Series, name: str, problems: _Problems, timezone: str | None) -> pd.Series:
     text = texts(values)
     zoned = text.str.contains(_ZONE, regex=True).fillna(False).to_numpy(dtype=bool)
-    zoned &= ~text.str.match(_DATE).fillna(False).to_numpy(dtype=bool)
+    zoned = zoned & ~text.str.match(_DATE).fillna(False).to_numpy(dtype=bool)
     clean = pd.Series(pd.NaT, index=values.index, dtype=UTC_MICROSECONDS)
     if zoned.any():
         parsed = pd.to_datetime(text[zoned], utc=True, format="ISO8601", errors="coerce")

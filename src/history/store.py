@@ -20,7 +20,7 @@ from history.errors import StoreError
 from history.history import History, micros
 from history.reading import read_rows, read_table
 from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
-from history.sources.extract import Extract
+from history.extract import Extract
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import mlflow
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema
+from mlflow.types import ColSpec, Schema, TensorSpec
 
 from models.conversion import ConversionModel
 from models.pyfunc_model import probability_columns
@@ -60,8 +60,12 @@ def pack(model: ConversionModel, folder: Path, model_id: str, run_id: str) -> No
 
 def signature(model: ConversionModel) -> ModelSignature:
     """Return which columns the packed model takes and gives."""
-    taken = [ColSpec("string" if f.categorical else "double", f.name) for f in model.features]
-    given = [ColSpec("double", name) for name in probability_columns(model.horizons)]
+    taken: list[ColSpec | TensorSpec] = [
+        ColSpec("string" if f.categorical else "double", f.name) for f in model.features
+    ]
+    given: list[ColSpec | TensorSpec] = [
+        ColSpec("double", name) for name in probability_columns(model.horizons)
+    ]
     return ModelSignature(Schema(taken), Schema(given))
 
 

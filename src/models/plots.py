@@ -6,6 +6,8 @@ Plain matplotlib figures, made without pyplot and its global state: save one wit
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,42 +15,46 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from features.training_set import TrainingSet
 from models.evaluation import FUTURE, MODEL, Evaluation
+from models.explanation import importance
 from models.metrics import METRICS
 from models.search import TunedModel
 
 _OURS, _OTHER, _FAINT = "#1f6f8b", "#9aa5ab", "#d5dbde"
+_NEWEST = 5000
 
 
-def training_plots(tuned: TunedModel, importance: pd.DataFrame | None = None) -> dict[str, Figure]:
-    """Return every picture of a training that there is data for, by name.
+def training_plots(tuned: TunedModel, training_set: TrainingSet) -> dict[str, Figure]:
+    """Draw every picture of a training that there is data for, by file name without suffix.
 
     Parameters
     ----------
-    tuned : what the search left behind.
-    importance : of features or groups, as `models.explanation.importance` gives it.
+    tuned : the model, its evaluation and the trials.
+    training_set : what it learned from; importance is over its newest snapshots.
     """
     drawn = evaluation_plots(tuned.evaluation)
-    if importance is not None and len(importance):
-        drawn["importance"] = importance_bars(importance)
     if tuned.trials["value"].notna().any():
-        drawn["search"] = search_history(tuned.trials)
+        drawn["search"] = search_plot(tuned.trials)
+    if tuned.model.kind == "fitted":
+        newest = np.argsort(training_set.snapshots["as_of"].to_numpy())[-_NEWEST:]
+        drawn["importance"] = importance_plot(importance(tuned.model, training_set.take(newest)))
     return drawn
 
 
 def evaluation_plots(evaluation: Evaluation) -> dict[str, Figure]:
-    """Return every picture of an evaluation that there is data for, by name."""
+    """Draw every picture of an evaluation that there is data for, by name."""
     drawn = {}
     if len(evaluation.reliability):
-        drawn["reliability"] = reliability(evaluation)
+        drawn["reliability"] = reliability_plot(evaluation)
     if len(evaluation.gain):
-        drawn["gain"] = gain(evaluation)
+        drawn["gain"] = gain_plot(evaluation)
     if len(evaluation.figures):
-        drawn["baselines"] = baselines(evaluation)
+        drawn["baselines"] = baselines_plot(evaluation)
     return drawn
 
 
-def reliability(evaluation: Evaluation) -> Figure:
+def reliability_plot(evaluation: Evaluation) -> Figure:
     """Draw promised against observed shares, ten equal parts of the leads per horizon."""
     shown = evaluation.reliability[evaluation.reliability["segment"] == FUTURE]
     figure, axes = _canvas(5.0, 4.5)
@@ -72,7 +78,7 @@ def reliability(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def gain(evaluation: Evaluation, horizon: int | None = None) -> Figure:
+def gain_plot(evaluation: Evaluation, horizon: int | None = None) -> Figure:
     """Draw which share of the wins the best-ranked leads hold, beside baselines and foresight."""
     chosen = evaluation.gain["horizon"].max() if horizon is None else horizon
     shown = evaluation.gain[evaluation.gain["horizon"] == chosen]
@@ -94,7 +100,7 @@ def gain(evaluation: Evaluation, horizon: int | None = None) -> Figure:
     return figure
 
 
-def baselines(
+def baselines_plot(
     evaluation: Evaluation, metric: str = "log_loss", horizon: int | None = None
 ) -> Figure:
     """Draw one figure of merit of the model and every baseline, with 95 % intervals."""
@@ -114,9 +120,9 @@ def baselines(
     return figure
 
 
-def importance_bars(importance: pd.DataFrame, top: int = 15) -> Figure:
+def importance_plot(table: pd.DataFrame, most: int = 15) -> Figure:
     """Draw the strongest features by mean effect, in points of probability."""
-    shown = importance.head(top)
+    shown = table.head(most)
     figure, axes = _canvas(7.0, 0.8 + 0.3 * max(len(shown), 2))
     places = np.arange(len(shown))[::-1]
     names = shown["label"] if "label" in shown else shown["group"]
@@ -126,17 +132,26 @@ def importance_bars(importance: pd.DataFrame, top: int = 15) -> Figure:
     return figure
 
 
-def search_history(trials: pd.DataFrame) -> Figure:
+def search_plot(trials: pd.DataFrame) -> Figure:
     """Draw the log loss of every finished trial and the best so far."""
     figure, axes = _canvas(6.0, 3.5)
     complete = trials[trials["state"] == "complete"]
     for kind, part in complete.groupby("kind"):
-        axes.plot(part["number"], part["value"], "o", markersize=4, label=str(kind))
+        axes.plot(
+            part["number"].to_numpy(), part["value"].to_numpy(), "o", markersize=4, label=str(kind)
+        )
     axes.step(trials["number"], trials["best"], where="post", color=_OURS, label="best so far")
     axes.set_xlabel("trial")
     axes.set_ylabel("log loss, mean of the forward folds")
     axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Return a figure as SVG without its date."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from models.tracking import RegistryError, Tracking, mlflow_calls, sqlite_file
+from models.access import RegistryError, mlflow_calls, sqlite_file
+from models.tracking import Tracking
 from models.versions import CHALLENGER, CHAMPION, PROMOTION_TAG, ModelVersion, Promotion, Reign
 
+Found = TypeVar("Found")
 _ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 _PAST: Final = {"promote": "promoted", "rollback": "rolled_back"}
 
@@ -80,13 +82,14 @@ class Records:
         """
         aliases = self.aliases()
         number = self._number(reference, aliases)
-        with self._calls(), _absent_is_none():
-            found = self.tracking.client.get_model_version(self.name, str(number))
-            return self._described(found, aliases)
-        raise RegistryError(
-            f"there is no version {number} of {self.name!r}; `smarketing models` lists those "
-            "there are"
-        )
+        with self._calls():
+            found = _if_any(lambda: self.tracking.client.get_model_version(self.name, str(number)))
+        if found is None:
+            raise RegistryError(
+                f"there is no version {number} of {self.name!r}; `smarketing models` lists those "
+                "there are"
+            )
+        return self._described(found, aliases)
 
     def location(self, version: int) -> str:
         """Return where the files of a version are, a path or a URI."""
@@ -96,9 +99,8 @@ class Records:
 
     def registered(self) -> RegisteredModel | None:
         """Return MLflow's entry of the model, None before the first version."""
-        with self._calls(), _absent_is_none():
-            return self.tracking.client.get_registered_model(self.name)
-        return None
+        with self._calls():
+            return _if_any(lambda: self.tracking.client.get_registered_model(self.name))
 
     def aliases(self) -> dict[str, int]:
         """Return the version of each alias."""
@@ -158,9 +160,9 @@ class Records:
         )
 
     def _metrics(self, run_id: str) -> dict[str, float]:
-        with self._calls(), _absent_is_none():
-            return dict(self.tracking.client.get_run(run_id).data.metrics)
-        return {}
+        with self._calls():
+            run = _if_any(lambda: self.tracking.client.get_run(run_id))
+        return {} if run is None else dict(run.data.metrics)
 
     @contextmanager
     def _calls(self) -> Iterator[None]:
@@ -168,14 +170,14 @@ class Records:
             yield
 
 
-@contextmanager
-def _absent_is_none() -> Iterator[None]:
-    """Go on after the block when MLflow says that the thing does not exist."""
+def _if_any(call: Callable[[], Found]) -> Found | None:
+    """Return what MLflow finds, None when it says that the thing does not exist."""
     try:
-        yield
+        return call()
     except MlflowException as error:
-        if error.error_code != _ABSENT:
-            raise
+        if error.error_code == _ABSENT:
+            return None
+        raise
 
 
 def _created(entry: Any) -> pd.Timestamp:

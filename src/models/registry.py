@@ -15,18 +15,21 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pandas as pd
+from mlflow.artifacts import download_artifacts
 
+from models.access import RegistryError, mlflow_calls, sqlite_file
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation
 from models.lock import alone
 from models.packing import DATA, pack
 from models.records import NoChampionError, Records
-from models.tracking import Figure, RegistryError, Run, Tracking, mlflow_calls, sqlite_file
+from models.tracking import Figure, Run, Tracking
 from models.versions import CHALLENGER, CHAMPION, ModelVersion, Promotion, Reign
 
 Reference = int | str | ModelVersion
 _JUDGED: Final = "judged"
+_FIGURES: Final = "evaluation/figures.csv"
 _DESCRIBING: Final = (
     "data_digest",
     "history_digest",
@@ -106,13 +109,21 @@ class Registry:
         if run is None:
             with self.tracking.training_run(f"training-{now:%Y%m%d-%H%M%S}") as own:
                 return self.log_and_register(
-                    model, evaluation, trials, plots, judged=judged, who=who, why=why, now=now, run=own
+                    model,
+                    evaluation,
+                    trials,
+                    plots,
+                    judged=judged,
+                    who=who,
+                    why=why,
+                    now=now,
+                    run=own,
                 )
         tags = _describing(model.metadata) | {"who": who, "why": why, "when": _iso(now)}
         run.tag(tags)
         run.log(_parameters(model.metadata), evaluation.metrics())
         run.log_data(evaluation.as_dict(), "evaluation/evaluation.json")
-        run.log_frame(evaluation.figures, "evaluation/figures.csv")
+        run.log_frame(evaluation.figures, _FIGURES)
         run.log_frame(trials, "search/trials.csv")
         for name, figure in (plots or {}).items():
             run.log_plot(figure, f"plots/{name}.svg")
@@ -149,13 +160,53 @@ class Registry:
             return reference
         return self._records.one(reference)
 
-    def champion(self) -> ModelVersion | None:
-        """Return the version that serves, None before the first promotion."""
-        return self.version(CHAMPION) if CHAMPION in self._records.aliases() else None
+    def champion(self) -> ModelVersion:
+        """Return the version that serves.
 
-    def challenger(self) -> ModelVersion | None:
-        """Return the version that wants to serve, None where there is none."""
-        return self.version(CHALLENGER) if CHALLENGER in self._records.aliases() else None
+        Raises
+        ------
+        NoChampionError : nothing was promoted yet; `reign` tells without raising.
+        """
+        return self.version(CHAMPION)
+
+    def challenger(self) -> ModelVersion:
+        """Return the version that wants to serve.
+
+        Raises
+        ------
+        RegistryError : there is none.
+        """
+        return self.version(CHALLENGER)
+
+    def evaluation_figures(self, reference: Reference = CHAMPION) -> pd.DataFrame:
+        """Return `Evaluation.figures` as they were when the version was trained.
+
+        Raises
+        ------
+        ModelError : the version is missing, or its files are.
+        """
+        version = self.version(reference)
+        with self._reading(version):
+            return pd.read_csv(self._file(version, _FIGURES), keep_default_na=True)
+
+    def plot(self, reference: Reference, name: str) -> str:
+        """Return a plot of the training as SVG; an empty text where none of that name was made.
+
+        Raises
+        ------
+        ModelError : the version is missing, or its files are.
+        """
+        version = self.version(reference)
+        client = self.tracking.client
+        with self._reading(version), mlflow_calls(self.tracking.uri):
+            made = {entry.path for entry in client.list_artifacts(version.run_id, "plots")}
+        path = f"plots/{name}.svg"
+        return self._file(version, path).read_text("utf-8") if path in made else ""
+
+    def _file(self, version: ModelVersion, path: str) -> Path:
+        """Return a file or folder of a version's training run, fetched if it is remote."""
+        with mlflow_calls(self.tracking.uri):
+            return Path(self.tracking.client.download_artifacts(version.run_id, path))
 
     def load(self, reference: Reference = CHAMPION) -> ConversionModel:
         """Return a registered model, bit-identical to the one that was registered.
@@ -181,9 +232,8 @@ class Registry:
         ModelError : as for `load`.
         """
         version = self.version(reference)
-        with self._reading(version), mlflow_calls(self.tracking.uri):
-            found = self.tracking.client.download_artifacts(version.run_id, _JUDGED)
-            return ConversionModel.load(found)
+        with self._reading(version):
+            return ConversionModel.load(self._file(version, _JUDGED))
 
     def folder(self, reference: Reference = CHAMPION) -> Path:
         """Return the folder with a registered model's own files, fetched if it is remote.
@@ -197,7 +247,8 @@ class Registry:
         if "://" not in found:
             return Path(found) / "data" / DATA
         with mlflow_calls(self.tracking.uri):
-            return Path(self.tracking.download(f"{found}/data/{DATA}"))
+            uri = f"{found}/data/{DATA}"
+            return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking.uri))
 
     def promote(
         self, reference: Reference = CHALLENGER, *, who: str, why: str, now: pd.Timestamp

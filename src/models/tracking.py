@@ -7,106 +7,31 @@ that a notebook's own MLflow calls rely on.
 from __future__ import annotations
 
 import io
-import logging
 import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
 from mlflow.exceptions import MlflowException
-from mlflow.telemetry import set_telemetry_client
-from sqlalchemy.exc import SQLAlchemyError
 
-from models.errors import ModelError
+from models.access import absolute_uri, local_folder, mlflow_calls, sqlite_file, stay_private, stay_quiet
 from models.relocation import relocate
 
 PARENT_RUN: Final = "mlflow.parentRunId"
-_CHATTY = ("mlflow", "alembic")
-_SQLITE = "sqlite:///"
-_BATCH = 100
-
-
-class RegistryError(ModelError):
-    """Runs or registered models cannot be read or written; the message says what to do."""
+_BATCH: Final = 100
 
 
 class Figure(Protocol):
     """What a plot must be able to do: matplotlib's figures can."""
 
-    def savefig(self, fname: Any, *, format: str) -> None:  # noqa: A002 - matplotlib's name
+    def savefig(self, fname: Any, *, format: str, metadata: dict[str, Any]) -> None:
         """Write the picture."""
         ...
-
-
-@contextmanager
-def mlflow_calls(uri: str) -> Iterator[None]:
-    """Keep MLflow quiet, and turn what it raises into one sentence.
-
-    It logs its migrations, warns about SQLAlchemy's future and about its own type hints: nothing
-    that a user of ours can act on.
-
-    Raises
-    ------
-    RegistryError : MLflow or its database refused; the cause is chained.
-    """
-    loggers = [logging.getLogger(name) for name in _CHATTY]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise RegistryError(_sentence(uri, error)) from error
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-
-
-def _sentence(uri: str, error: Exception) -> str:
-    said = " ".join(str(error).split())
-    if "database is locked" in said:
-        return f"{uri} is locked by another process: wait for it to finish, then try again"
-    if "unable to open database file" in said or "Permission denied" in said:
-        return f"{uri} cannot be opened: check the path and its permissions ({said[:200]})"
-    if "file is not a database" in said or "malformed" in said:
-        return f"{uri} is not a database of MLflow, or damaged: restore it from a backup"
-    return f"{uri}: {said[:400]}"
-
-
-def absolute_uri(uri: str) -> str:
-    """Return a tracking URI whose SQLite file is absolute; other URIs as they are.
-
-    MLflow keeps one connection for each URI that it has seen, wherever the process then stood.
-
-    >>> absolute_uri("http://models.example:5000")
-    'http://models.example:5000'
-    """
-    file = sqlite_file(uri)
-    return uri if file is None else f"{_SQLITE}{file}"
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """Return the absolute path of the SQLite database that a URI names, None for any other."""
-    if not uri.startswith(_SQLITE) or uri == _SQLITE or ":memory:" in uri:
-        return None
-    return Path(uri.removeprefix(_SQLITE)).expanduser().resolve()
-
-
-def local_folder(artifacts: str) -> Path | None:
-    """Return the absolute path of a folder for artefacts, None when it is a remote URI."""
-    if "://" in artifacts:
-        return None
-    return Path(artifacts).expanduser().resolve()
 
 
 @dataclass(frozen=True)
@@ -145,7 +70,8 @@ class Tracking:
         uri, folder = absolute_uri(tracking_uri), local_folder(artifacts)
         database = sqlite_file(uri)
         with mlflow_calls(uri):
-            _stay_private()
+            stay_private()
+            stay_quiet()
             if database is not None:
                 database.parent.mkdir(parents=True, exist_ok=True)
             if folder is not None and database is not None:
@@ -238,9 +164,9 @@ class Run:
             self.tracking.client.log_text(self.run_id, frame.to_csv(index=False), file)
 
     def log_plot(self, figure: Figure, file: str) -> None:
-        """Store a figure as an SVG file of the run."""
+        """Store a figure as an SVG file of the run, without a date: equal figures, equal files."""
         text = io.StringIO()
-        figure.savefig(text, format="svg")
+        figure.savefig(text, format="svg", metadata={"Date": None})
         with mlflow_calls(self.tracking.uri):
             self.tracking.client.log_text(self.run_id, text.getvalue(), file)
 
@@ -296,9 +222,3 @@ def _experiment(client: MlflowClient, name: str, location: str, *, local: bool) 
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
-
-
-def _stay_private() -> None:
-    if not MLFLOW_DISABLE_TELEMETRY.is_set():
-        MLFLOW_DISABLE_TELEMETRY.set(True)
-        set_telemetry_client()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from history.errors import SourceError
-from history.sources import files, sql
-from history.sources.extract import Extract, RawTable
+from history.sources import bpic2012, files, learning365, sql
+from history.extract import Extract, RawTable
 
 __all__ = ["FORMATS", "Extract", "RawTable", "read"]
 
@@ -24,7 +24,7 @@ class Reader(Protocol):
         """Read the source."""
 
 
-_READERS: tuple[Reader, ...] = (files, sql)
+_READERS: tuple[Reader, ...] = (files, sql, bpic2012, learning365)
 FORMATS: dict[str, Reader] = {reader.FORMAT: reader for reader in _READERS}
 """Every reader by the name of its format, in the order in which they are tried."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from history.errors import SourceError
-from history.sources.extract import Extract, RawTable
+from history.extract import Extract, RawTable
 from history.tables import TABLES
 
 FORMAT = "canonical"

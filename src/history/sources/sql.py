@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from history.errors import SourceError
-from history.sources.extract import Extract, RawTable
+from history.extract import Extract, RawTable
 from history.tables import TABLES
 
 FORMAT = "sql"

@@ -1,0 +1,56 @@
+# Everything that a person types. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export BENTOML_DO_NOT_TRACK := True
+export PYTHONHASHSEED := 0
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make the virtual environment from the pinned requirements
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "smarketing needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV): about a minute and a half, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## run the whole way on a sample company, and say what to open
+	@$(BIN)/smarketing demo
+
+serve: $(READY) ## start the scoring service on http://127.0.0.1:3000
+	@$(BIN)/smarketing serve
+
+test: $(READY) ## run the tests (with CI=true the slow ones too)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),,-m "not slow")
+
+check: $(READY) ## format, lint, types, the import contract, notebooks
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/python -m mypy
+	@PYTHONPATH=src:. $(BIN)/lint-imports
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/notebooks
+
+bench: $(READY) ## speed and quality, each against named alternatives in one run
+	@for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file; done
+
+format: $(READY) ## format the code and mend what the linter can mend
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+lock: $(READY) ## pin every requirement anew, without addresses
+	@$(BIN)/python -m uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+	  --extra train --extra dev --python-version 3.11 pyproject.toml -o requirements.txt
+
+clean: ## remove what the project made, but not the history and the models
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report
+
+.PHONY: help setup demo serve test check bench format lock clean
