@@ -19,7 +19,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from models.access import absolute_uri, local_folder, mlflow_calls, sqlite_file, stay_private, stay_quiet
+from models.access import (
+    absolute_uri,
+    local_folder,
+    mlflow_calls,
+    sqlite_file,
+    stay_private,
+    stay_quiet,
+)
 from models.relocation import relocate
 
 PARENT_RUN: Final = "mlflow.parentRunId"
