@@ -6,6 +6,7 @@ import shutil
 from typing import Final
 
 import bentoml
+from bentoml.exceptions import NotFound
 
 from models.registry import Registry
 
@@ -28,7 +29,7 @@ def export_champion(registry: Registry) -> str:
     champion = registry.champion()
     model = registry.load(champion)
     tag = f"{MODEL_NAME}:v{champion.version}-{champion.model_id.removeprefix('m-')[:12]}"
-    if _exported(tag):
+    if _stored(tag):
         return tag
     metadata = {
         "version": str(champion.version),
@@ -42,9 +43,9 @@ def export_champion(registry: Registry) -> str:
     return tag
 
 
-def _exported(tag: str) -> bool:
+def _stored(tag: str) -> bool:
     try:
         bentoml.models.get(tag)
-    except bentoml.exceptions.NotFound:
+    except NotFound:
         return False
     return True

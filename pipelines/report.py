@@ -79,8 +79,7 @@ def write(
 
 def _figures(registry: Registry, version: ModelVersion) -> list[dict[str, object]]:
     """Return the held-out figures of the last horizon, one row per predictor."""
-    file = registry.file(version, "evaluation/figures.csv")
-    table = pd.read_csv(file) if file is not None else pd.DataFrame()
+    table = registry.evaluation_figures(version)
     if table.empty:
         return []
     last = table[(table["horizon"] == table["horizon"].max()) & (table["segment"] == "future")]
@@ -104,8 +103,8 @@ def _plots(
     registry: Registry, version: ModelVersion, model: ConversionModel, matrix: FeatureMatrix
 ) -> dict[str, str]:
     """Return the pictures as SVG, by title."""
-    files = {title: registry.file(version, f"plots/{name}.svg") for name, title in _PLOTS.items()}
-    plots = {title: file.read_text("utf-8") for title, file in files.items() if file is not None}
+    found = {title: registry.plot(version, name) for name, title in _PLOTS.items()}
+    plots = {title: text for title, text in found.items() if text}
     if model.kind == "fitted":
         drawn = to_svg(importance_plot(importance(model, matrix)))
         plots["What drives the scores of the open leads"] = drawn.decode()

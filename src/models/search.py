@@ -5,7 +5,7 @@ The only module that knows Optuna.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,10 +46,10 @@ _PATIENCE = 40
 
 FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.001},
     {"kind": "boosting", "learning_rate": 0.1, "leaves": 3, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.03},
 )
 """Tried before anything else, so that even four trials give a sound model."""
@@ -87,7 +87,7 @@ def tune(
     min_conversions: int = 30,
     holdout: float = 0.25,
     capacity: float = 0.1,
-    threads: int = 1,
+    workers: int = 2,
     storage: str | None = None,
     progress: Progress | None = None,
     on_trial: OnTrial | None = None,
@@ -104,7 +104,7 @@ def tune(
     min_conversions : below so many converted leads the model is a prior, and nothing is tried.
     holdout : share of the mature snapshots, the newest, kept for the evaluation.
     capacity : share of the snapshots that could be worked, for lift and wins.
-    threads : for LightGBM; 0 for as many as OpenMP gives. The result does not depend on it.
+    workers : fits at a time; the result does not depend on it.
     storage : Optuna storage URL to keep trials in and to resume from.
     progress : called after each trial with the number of trials done and the best value.
     on_trial : called after each trial with its number, parameters, value and state.
@@ -115,31 +115,38 @@ def tune(
     """
     if not len(training_set):
         raise ModelError("the training set has no snapshots; ingest leads or choose a later until")
-    fitting = Fitting(folds, seed, min_conversions, threads)
+    fitting = Fitting(folds, seed, min_conversions, workers)
     held = _holdout(training_set, holdout)
-    rows = _past_rows(training_set, held)
     primary = training_set.horizons[-1]
-    past = training_set.take(rows[primary])
+    past = training_set.take(_past_rows(training_set, held)[primary])
     enough = converted_leads(past, primary) >= min_conversions
     found = make_folds(past, primary, fitting, _SEARCH_ROWS) if enough else []
     recipe, table = Recipe(), _trial_frame([])
     if found:
         search = _Search(found, directions(training_set), fitting)
-        study = search.run(training_set.digest, trials, timeout_s, storage, progress, on_trial)
+        study = search.run(
+            name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}",
+            trials=trials,
+            timeout_s=timeout_s,
+            storage=storage,
+            progress=progress,
+            on_trial=on_trial,
+        )
         recipe, table = search.best(study), _trial_frame(study.trials)
-    return _finish(training_set, recipe, table, held, rows, fitting, capacity)
+    return _finish(training_set, recipe, fitting, trials=table, held=held, capacity=capacity)
 
 
 def _finish(
     training_set: TrainingSet,
     recipe: Recipe,
-    table: pd.DataFrame,
-    held: Holdout | None,
-    rows: Mapping[int, Mask],
     fitting: Fitting,
+    *,
+    trials: pd.DataFrame,
+    held: Holdout | None,
     capacity: float,
 ) -> TunedModel:
     """Calibrate and judge on the past, then fit to everything with all forward forecasts."""
+    rows = _past_rows(training_set, held)
     forecasts = {
         horizon: forecast_folds(training_set.take(rows[horizon]), horizon, recipe, fitting)
         for horizon in training_set.horizons
@@ -148,7 +155,7 @@ def _finish(
     if held is None:
         model = fit_model(training_set, recipe, forecasts, fitting, until=until)
         note = "The history is too short to hold out a future part: nothing was judged."
-        return TunedModel(model, model, _nothing(capacity, note), table, None)
+        return TunedModel(model, model, _nothing(capacity, note), trials, None)
     judged = fit_model(training_set, recipe, forecasts, fitting, until=held.when, rows=rows)
     test = training_set.take(held.future() & training_set.labels.notna().any(axis=1).to_numpy())
     notes = (judged.message,) if judged.kind == "prior" else ()
@@ -158,7 +165,7 @@ def _finish(
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
     model = fit_model(training_set, recipe, joined, fitting, until=until)
-    return TunedModel(model, judged, evaluation, table, held.when)
+    return TunedModel(model, judged, evaluation, trials, held.when)
 
 
 def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
@@ -207,6 +214,7 @@ class _Search:
 
     def run(
         self,
+        *,
         name: str,
         trials: int,
         timeout_s: float | None,
@@ -237,12 +245,12 @@ class _Search:
         complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
         if not complete:
             return Recipe.from_parameters(FIRST_TRIALS[0])
-        best = min(complete, key=lambda t: (t.value, t.number))
+        best = min(complete, key=lambda t: (t.values, t.number))
         return Recipe.from_parameters({**best.params, **best.user_attrs})
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        recipe = Recipe.from_parameters(_suggest(trial))
+        recipe = Recipe.from_parameters(_suggest(trial, bound=any(self.ways)))
         recipe = replace(recipe, rounds=int(np.clip(20 / recipe.learning_rate, 100, 600)))
         tables: list[Floats] = []
         for step in range(len(self.folds)):
@@ -279,9 +287,7 @@ class _Search:
     def _staged(self, step: int, recipe: Recipe) -> list[Floats]:
         """Log-odds of a fold's test rows after each stride of rounds; the last one repeats."""
         fold, (train, test) = self.folds[step], self.binned[step]
-        boosting = recipe.boosting(
-            fold.categorical, self.ways, self.fitting.seed, self.fitting.threads
-        )
+        boosting = recipe.boosting(fold.categorical, self.ways, self.fitting.seed)
         booster = lgb.train(
             boosting.parameters(len(fold.y)) | {"metric": "binary_logloss"},
             train,
@@ -303,7 +309,7 @@ def _stride(recipe: Recipe) -> int:
     return int(np.clip(20 / recipe.learning_rate, 100, 600)) // _CHECKPOINTS
 
 
-def _suggest(trial: optuna.Trial) -> dict[str, Any]:
+def _suggest(trial: optuna.Trial, *, bound: bool) -> dict[str, Any]:
     """Draw a recipe; the space reaches down to stumps and strong penalties."""
     kind = trial.suggest_categorical("kind", ["logistic", "boosting", "blend"])
     drawn: dict[str, Any] = {"kind": kind}
@@ -315,6 +321,7 @@ def _suggest(trial: optuna.Trial) -> dict[str, Any]:
         drawn["min_rows"] = trial.suggest_int("min_rows", 10, 300, log=True)
         drawn["l2"] = trial.suggest_float("l2", 1.0, 200.0, log=True)
         drawn["feature_share"] = trial.suggest_float("feature_share", 0.2, 0.9)
+    if kind != "logistic" and bound:
         drawn["monotone"] = trial.suggest_categorical("monotone", [False, True])
     return drawn
 
@@ -324,7 +331,7 @@ def _reporter(
 ) -> Callable[[optuna.Study, optuna.trial.FrozenTrial], None]:
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
-        best = min((t.value for t in complete), default=float("nan"))
+        best = min((t.value for t in complete if t.value is not None), default=float("nan"))
         if progress:
             progress(trial.number + 1, best)
         if on_trial:

@@ -189,7 +189,7 @@ def test_a_damaged_model_is_named_and_never_becomes_champion(registry):
 def test_lost_files_are_a_clear_error(registry):
     version = add(registry)
     shutil.rmtree(registry.folder(1))
-    with pytest.raises(ModelError, match="version 1 .* cannot be loaded"):
+    with pytest.raises(ModelError, match=r"version 1 .* cannot be loaded"):
         registry.load(version)
 
 
@@ -226,9 +226,7 @@ def test_a_moved_checkout_works(tmp_path):
     promote(registry, add(registry, plots={"gain": Drawing()}).version)
     shutil.move(old, new)
     moved = at(new)
-    assert np.array_equal(
-        moved.load().probabilities(VALUES), prior_model(10).probabilities(VALUES)
-    )
+    assert np.array_equal(moved.load().probabilities(VALUES), prior_model(10).probabilities(VALUES))
     assert moved.judged("champion").metadata["data_digest"] == "data-10"
     assert moved.plot("champion", "gain")
     assert add(moved, 20).version == 2
