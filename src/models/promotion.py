@@ -229,13 +229,14 @@ def _interval(gains: Floats, groups: npt.NDArray[Any], seed: int) -> tuple[float
 
 def _verdict(found: Decision) -> str:
     rival = "the champion" if found.against == "champion" else "the same rate for everybody"
-    better = found.advantage >= 0
+    better = found.advantage > 0
     low, high = (found.low, found.high) if better else (-found.high, -found.low)
+    side = "better" if better else "worse" if found.advantage else "neither better nor worse"
     end = "it serves" if found.promote else "not shown to be better, so it stays challenger"
     return (
-        f"The challenger is {'better' if better else 'worse'} than {rival} by "
-        f"{abs(found.advantage):.4f} log loss (95 % interval {low:.4f} to {high:.4f}) on "
-        f"{found.snapshots:,} snapshots, {found.horizon} days ahead: {end}."
+        f"The challenger is {side} than {rival} by {abs(found.advantage):.4f} log loss "
+        f"(95 % interval {low:.4f} to {high:.4f}) on {found.snapshots:,} snapshots, "
+        f"{found.horizon} days ahead: {end}."
     )
 
 

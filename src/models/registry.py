@@ -27,6 +27,8 @@ from models.records import NoChampionError, Records
 from models.tracking import Figure, Run, Tracking
 from models.versions import CHALLENGER, CHAMPION, ModelVersion, Promotion, Reign
 
+__all__ = ["ModelVersion", "NoChampionError", "Promotion", "Registry", "RegistryError"]
+
 Reference = int | str | ModelVersion
 _JUDGED: Final = "judged"
 _FIGURES: Final = "evaluation/figures.csv"
@@ -144,7 +146,7 @@ class Registry:
             client.finalize_logged_model(logged.model_id, "READY")
         return str(logged.model_id)
 
-    def versions(self) -> tuple[ModelVersion, ...]:
+    def versions(self) -> list[ModelVersion]:
         """Return all versions, newest first; none before the first training."""
         return self._records.all()
 
