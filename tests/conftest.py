@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from history import History, Sample, sample_company
 
 ROOT = Path(__file__).resolve().parents[1]

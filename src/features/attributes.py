@@ -82,7 +82,8 @@ def _fixed(
     if field not in frame.columns:
         return np.full(len(codes), np.nan, dtype=object)
     if entity == "lead":
-        rows = codes
+        created = microseconds(frame["created_at"])
+        rows = np.where(created[codes] < as_of, codes, -1)
     else:
         place = np.append(pd.Index(frame["account_id"]).get_indexer(index.accounts), -1)
         rows = place[codes]

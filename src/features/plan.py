@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import kernel
+from features.checking import OF_CATEGORIES, OF_NUMBERS
 from features.declaration import Feature
 from features.logs import NUMBER_SCALES, Log
 
@@ -27,11 +28,6 @@ OPERATIONS = {
     "gap_std_days": kernel.GAP_STD,
     "any": kernel.ANY,
 }
-_OF_NUMBERS = {"sum", "mean", "max", "last"}
-_OF_CATEGORIES = {"distinct", "current"}
-_OF_COLLEAGUES = {"count", "sum", "mean", "any", "days_since_last", "days_since_first"}
-COLLEAGUE_SOURCES = frozenset({"colleagues", "colleague_stages", "members"})
-
 Filter = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -93,49 +89,23 @@ class Plan:
 def compile_plan(features: Sequence[Feature]) -> Plan:
     """Compile the features of one source.
 
-    Raises
-    ------
-    ValueError : an aggregate does not fit its column or its source.
+    The features must have passed `features.checking.check`.
     """
-    for feature in features:
-        _check(feature)
     filters = sorted({_filter(feature) for feature in features})
     mentioned: dict[str, set[str]] = {}
     for feature in features:
         for name, values in feature.where.items():
             mentioned.setdefault(name, set()).update(values)
-        if feature.aggregate in _OF_CATEGORIES:
+        if feature.aggregate in OF_CATEGORIES:
             mentioned.setdefault(str(feature.column), set())
     categories = {name: tuple(sorted(values)) for name, values in sorted(mentioned.items())}
-    numbers = tuple(sorted({str(f.column) for f in features if f.aggregate in _OF_NUMBERS}))
+    numbers = tuple(sorted({str(f.column) for f in features if f.aggregate in OF_NUMBERS}))
     return Plan(
         categories,
         numbers,
         _compile_filters(filters, categories),
         _compile_wanted(features, filters, categories, numbers),
     )
-
-
-def _check(feature: Feature) -> None:
-    if feature.aggregate not in OPERATIONS:
-        raise ValueError(
-            f"feature {feature.name!r}: {feature.aggregate!r} is no aggregate of {feature.source}"
-        )
-    if feature.aggregate in _OF_NUMBERS and feature.column not in NUMBER_SCALES:
-        raise ValueError(
-            f"feature {feature.name!r}: {feature.aggregate} needs a number column, one of "
-            f"{', '.join(NUMBER_SCALES)}, not {feature.column!r}"
-        )
-    if feature.aggregate in _OF_CATEGORIES and not feature.column:
-        raise ValueError(f"feature {feature.name!r}: {feature.aggregate} needs a column")
-    of_leads = feature.aggregate == "distinct" and feature.column == "lead_id"
-    if feature.source in COLLEAGUE_SOURCES and not (
-        feature.aggregate in _OF_COLLEAGUES or of_leads
-    ):
-        raise ValueError(
-            f"feature {feature.name!r}: of colleagues there are "
-            f"{', '.join(sorted(_OF_COLLEAGUES))} and distinct lead_id"
-        )
 
 
 def _filter(feature: Feature) -> Filter:
@@ -163,11 +133,11 @@ def _compile_wanted(
     numbers: tuple[str, ...],
 ) -> kernel.Wanted:
     def column(feature: Feature) -> int:
-        if feature.aggregate in _OF_NUMBERS:
+        if feature.aggregate in OF_NUMBERS:
             return numbers.index(str(feature.column))
         return (
             list(categories).index(str(feature.column))
-            if feature.aggregate in _OF_CATEGORIES
+            if feature.aggregate in OF_CATEGORIES
             else -1
         )
 

@@ -6,6 +6,7 @@ definition that a person would give; the tests demand equality with the kernel t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -214,7 +215,7 @@ def days_since(row: Row, now: int) -> float:
 def gaps(rows: list[Row]) -> list[int]:
     """Return the whole seconds between each row and the next."""
     seconds = [row.occurred // 1_000_000 for row in rows]
-    return [later - earlier for earlier, later in zip(seconds, seconds[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(seconds)]
 
 
 def gap_mean(rows: list[Row], _column: str | None, _now: int) -> float:
