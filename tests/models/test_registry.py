@@ -220,8 +220,10 @@ def test_promotions_of_several_processes_are_all_logged(registry, tmp_path):
     assert len(entries[-1].earlier) == 2
 
 
-def test_a_moved_checkout_works(tmp_path):
+def test_a_moved_checkout_works(tmp_path, empty_database):
     old, new = tmp_path / "old", tmp_path / "new"
+    (old / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_database, old / "mlruns" / "mlflow.db")
     registry = at(old)
     promote(registry, add(registry, plots={"gain": Drawing()}).version)
     shutil.move(old, new)
@@ -233,8 +235,10 @@ def test_a_moved_checkout_works(tmp_path):
     assert not old.exists()
 
 
-def test_a_copied_checkout_reads_its_own_files(tmp_path):
+def test_a_copied_checkout_reads_its_own_files(tmp_path, empty_database):
     old, new = tmp_path / "old", tmp_path / "new"
+    (old / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_database, old / "mlruns" / "mlflow.db")
     registry = at(old)
     promote(registry, add(registry).version)
     shutil.copytree(old, new)
@@ -242,9 +246,10 @@ def test_a_copied_checkout_reads_its_own_files(tmp_path):
     assert at(old).folder().is_relative_to(old)
 
 
-def test_a_relative_address_is_read_where_the_process_stands(tmp_path, monkeypatch):
+def test_a_relative_address_is_read_where_the_process_stands(tmp_path, monkeypatch, empty_database):
     for name, wins in (("one", 10), ("two", 20)):
-        (tmp_path / name).mkdir()
+        (tmp_path / name / "mlruns").mkdir(parents=True)
+        shutil.copy(empty_database, tmp_path / name / "mlruns" / "mlflow.db")
         monkeypatch.chdir(tmp_path / name)
         add(Registry(), wins)
         assert Registry().load(1).metadata["data_digest"] == f"data-{wins}"
