@@ -90,13 +90,23 @@ def _figures(registry: Registry, version: ModelVersion) -> list[dict[str, object
             {
                 "name": name,
                 "cells": {
-                    metric: f"{cells.at[metric, 'value']:.4f} ({cells.at[metric, 'low']:.4f} to {cells.at[metric, 'high']:.4f})"
-                    for metric in ("log_loss", "roc_auc", "average_precision", "brier", "ece")
+                    metric: _interval(cells.loc[metric])
+                    for metric in (
+                        "log_loss",
+                        "auc",
+                        "average_precision",
+                        "brier",
+                        "calibration_error",
+                    )
                     if metric in cells.index
                 },
             }
         )
     return rows
+
+
+def _interval(cell: pd.Series) -> str:
+    return f"{cell['value']:.4f} ({cell['low']:.4f} to {cell['high']:.4f})"
 
 
 def _plots(
@@ -115,4 +125,5 @@ def _queue(scores: Scores) -> list[dict[str, object]]:
     last = f"probability_{scores.horizons[-1]}d"
     frame = scores.frame.sort_values([last, "lead_id"], ascending=[False, True]).head(_QUEUE)
     frame = frame.assign(probability=frame[last])
-    return [dict(row) for row in frame.astype(object).where(pd.notna(frame), None).to_dict("records")]
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

@@ -42,7 +42,9 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
             settings, model, history, moment, str(champion.version), top_reasons
         )
     output.write(filed(scores), out)
-    context.notices.print(f"{len(scores.frame):,} leads scored as of {moment} -> {out}", markup=False)
+    context.notices.print(
+        f"{len(scores.frame):,} leads scored as of {moment} -> {out}", markup=False
+    )
     return scores
 
 
@@ -56,9 +58,7 @@ def score_open_leads(
 ) -> Scores:
     """Score every lead open at an instant, best first."""
     matrix = compute_features(history, open_leads(history, as_of), model.features)
-    scores = score(
-        model, matrix, grades=settings.grades, top_reasons=top_reasons, version=version
-    )
+    scores = score(model, matrix, grades=settings.grades, top_reasons=top_reasons, version=version)
     last = f"probability_{scores.horizons[-1]}d"
     ranked = scores.frame.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
     return Scores(ranked, scores.horizons)

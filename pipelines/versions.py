@@ -16,7 +16,7 @@ from pipelines.train import registry_of
 from settings import Settings
 
 
-def show(settings: Settings, *, as_json: bool = False) -> list[ModelVersion]:
+def show(settings: Settings, *, as_json: bool = False) -> tuple[ModelVersion, ...]:
     """Print every registered version with its figures."""
     versions = registry_of(settings).versions()
     if as_json:
@@ -126,7 +126,11 @@ def _row(version: ModelVersion) -> tuple[object, ...]:
     metrics = version.metrics
 
     def figure(name: str) -> str:
-        found = [value for key, value in metrics.items() if key.startswith("future") and key.endswith(name)]
+        found = [
+            value
+            for key, value in metrics.items()
+            if key.startswith("future") and key.endswith(name)
+        ]
         return f"{found[-1]:.4f}" if found else "-"
 
     return (
@@ -134,6 +138,6 @@ def _row(version: ModelVersion) -> tuple[object, ...]:
         ", ".join(version.aliases) or "-",
         version.created_at.strftime("%Y-%m-%d %H:%M"),
         figure("log_loss"),
-        figure("roc_auc"),
+        figure("_auc"),
         version.tags.get("why", ""),
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import bentoml
-import yaml
+from bentoml.exceptions import BentoMLException
 
-from models import ConversionModel
+import models
 from models.errors import ModelError
+from serving.packing import FOLDER, MODEL_NAME
 from settings import Settings
-
-MODEL_NAME = "smarketing_champion"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,21 +25,12 @@ class Champion:
     version : its version in the registry.
     """
 
-    model: ConversionModel
+    model: models.ConversionModel
     version: str
 
 
-class ChampionSource:
-    """Finds the champion. Inside a Bento it is fixed; beside a registry it may change.
-
-    Parameters
-    ----------
-    settings : of the installation.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.bento = _bento_file()
+class ChampionSource(Protocol):
+    """Finds the champion."""
 
     def version(self) -> str:
         """Return the version that should serve now.
@@ -49,9 +39,6 @@ class ChampionSource:
         ------
         ModelError : there is no champion.
         """
-        if self.bento is not None:
-            return str(self._packed().info.metadata["version"])
-        return str(self._registry().version("champion").version)
 
     def load(self) -> Champion:
         """Load the champion.
@@ -60,33 +47,69 @@ class ChampionSource:
         ------
         ModelError : there is no champion, or it is damaged.
         """
-        if self.bento is not None:
-            packed = self._packed()
-            model = ConversionModel.load(Path(packed.path_of("model")))
-            return Champion(model, str(packed.info.metadata["version"]))
+
+
+class RegistrySource:
+    """Finds the champion in the registry, where it may change at any time.
+
+    Parameters
+    ----------
+    settings : of the installation.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def version(self) -> str:
+        """Return the version that should serve now."""
+        return str(self._registry().version("champion").version)
+
+    def load(self) -> Champion:
+        """Load the champion."""
         registry = self._registry()
         version = registry.version("champion")
         return Champion(registry.load(version), str(version.version))
 
-    def _packed(self) -> bentoml.Model:
-        if self.bento is None:
-            raise ModelError("not running in a Bento")
-        models = yaml.safe_load(self.bento.read_text("utf-8")).get("models", [])
-        tags = [each["tag"] for each in models if each["tag"].startswith(f"{MODEL_NAME}:")]
-        if not tags:
-            raise ModelError(f"{self.bento}: the Bento holds no champion; promote one and build again")
-        return bentoml.models.get(tags[0])
-
-    def _registry(self):  # type: ignore[no-untyped-def]  # models.registry.Registry
-        # A Bento has no MLflow: the registry is loaded only where it is asked.
-        registry = importlib.import_module("models.registry")
+    def _registry(self) -> models.Registry:
         tracking = self.settings.tracking
-        return registry.Registry(
+        return models.Registry(
             tracking.uri, tracking.artifacts, tracking.experiment, tracking.model
         )
 
 
-def _bento_file() -> Path | None:
-    """Return the description of the Bento that this code runs in, if it does."""
-    file = Path(__file__).resolve().parents[2] / "bento.yaml"
-    return file if file.is_file() else None
+class BentoSource:
+    """Finds the champion that was packed into a Bento. It never changes.
+
+    Parameters
+    ----------
+    bento : the folder of the Bento.
+    """
+
+    def __init__(self, bento: Path) -> None:
+        self.bento = bento
+
+    def version(self) -> str:
+        """Return the version that was packed."""
+        return str(self._packed().info.metadata["version"])
+
+    def load(self) -> Champion:
+        """Load what was packed."""
+        packed = self._packed()
+        model = models.ConversionModel.load(Path(packed.path_of(FOLDER)))
+        return Champion(model, str(packed.info.metadata["version"]))
+
+    def _packed(self) -> bentoml.Model:
+        try:
+            named = [info.tag for info in bentoml.Bento.from_path(self.bento).info.all_models]
+            ours = [tag for tag in named if tag.name == MODEL_NAME]
+            if ours:
+                return bentoml.models.get(ours[0])
+        except BentoMLException as error:
+            raise ModelError(f"{self.bento}: the packed champion cannot be read: {error}") from error
+        raise ModelError(f"{self.bento}: the Bento holds no champion; promote one and build again")
+
+
+def bento_folder() -> Path | None:
+    """Return the Bento that this code runs in, None where it runs from a checkout."""
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "bento.yaml").is_file() else None

@@ -8,40 +8,105 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 MAX_TEXT = 500
+MAX_ATTRIBUTE = 10_000
 MAX_ENGAGEMENTS = 100_000
 
-Id = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-Scalar = str | float | bool | None
+
+def _printable(text: str) -> str:
+    """Refuse what no database keeps and no page shows."""
+    if any(ord(letter) < 32 for letter in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """Refuse attributes that are no plain values.
+
+    Raises
+    ------
+    ValueError : names the field.
+    """
+    for name, value in fields.items():
+        if not name or len(name) > MAX_TEXT:
+            raise ValueError(f"a field's name has 1 to {MAX_TEXT} letters (got {name[:40]!r})")
+        if not isinstance(value, str | int | float | None):
+            raise ValueError(f"the field {name!r} must be a text, a number, true, false or null")
+        if isinstance(value, str) and (len(value) > MAX_ATTRIBUTE or "\x00" in value):
+            raise ValueError(
+                f"the field {name!r} must be a text of at most {MAX_ATTRIBUTE} letters, none of "
+                "them NUL"
+            )
+    return fields
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_printable)]
+Attributes = Annotated[
+    dict[str, Any],
+    Field(max_length=1000),
+    AfterValidator(_flat),
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_max_length=10_000)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Touch(_Input):
+    """An engagement in a request, with the columns of the engagements table. It is not stored."""
+
+    occurred_at: Text = Field(
+        description="When it happened, ISO 8601 with a zone.", examples=["2025-06-01T10:00:00Z"]
+    )
+    kind: Id = Field(description="What happened.", examples=["web_visit"])
+    engagement_id: Text | None = Field(
+        None, description="Its id; derived from its content where missing.", examples=["E17"]
+    )
+    recorded_at: Text | None = Field(
+        None,
+        description="When the system learned of it; occurred_at where missing.",
+        examples=["2025-06-01T10:00:05Z"],
+    )
+    team: Text | None = Field(None, description="marketing or sales.", examples=["marketing"])
+    channel: Text | None = Field(None, description="The way it came.", examples=["web"])
+    campaign: Text | None = Field(None, description="Its campaign.", examples=["spring"])
+    direction: Text | None = Field(None, description="inbound or outbound.", examples=["inbound"])
+    value: float | None = Field(None, description="Money or points.", examples=[25.0])
+    duration_s: float | None = Field(None, description="Seconds.", examples=[90.0])
 
 
 class LeadToScore(_Input):
     """One lead: a known one by its id, an unknown one with all that matters about it."""
 
-    lead_id: Id = Field(description="Id of the lead in the history, or any id of a new one.", examples=["L000042"])
-    as_of: str | None = Field(
+    lead_id: Id = Field(
+        description="Id of a lead in the history, or any id for a new one.", examples=["L000042"]
+    )
+    as_of: Text | None = Field(
         None,
-        max_length=64,
-        description="Cutoff, ISO 8601 with a zone; only what was recorded before counts. Now by default.",
+        description="Cutoff, ISO 8601 with a zone: only what was recorded before it counts. Now "
+        "where missing.",
         examples=["2025-06-30T00:00:00Z"],
     )
-    attributes: dict[str, Scalar] | None = Field(
+    attributes: Attributes | None = Field(
         None,
-        max_length=1_000,
-        description="Attributes of the lead, as in the leads table; created_at and account_id may be among them.",
+        description="Attributes of the lead as in the leads table. For a lead that the history "
+        "does not know, created_at and account_id may be among them; for a known lead they are "
+        "taken as its values at the cutoff.",
         examples=[{"source": "referral", "job_level": "manager"}],
     )
-    engagements: list[dict[str, Scalar]] | None = Field(
+    account: Attributes | None = Field(
+        None,
+        description="Attributes of the lead's account as in the accounts table.",
+        examples=[{"industry": "software", "employees": 250}],
+    )
+    engagements: list[Touch] | None = Field(
         None,
         max_length=MAX_ENGAGEMENTS,
-        description="Engagements with the columns of the engagements table; they are not stored.",
-        examples=[[{"occurred_at": "2025-06-01T10:00:00Z", "kind": "web_visit", "channel": "web"}]],
+        description="Engagements that count beside those in the history; they are not stored.",
     )
 
 
@@ -71,7 +136,7 @@ class HorizonProbability(BaseModel):
 
 
 class LeadScore(BaseModel):
-    """What is known of one lead. When `status` is not ok, the numbers are 0 and mean nothing."""
+    """The score of one lead. When `status` is unknown_lead or invalid, every number is 0."""
 
     lead_id: str = Field(description="As sent.", examples=["L000042"])
     as_of: str = Field(description="The cutoff that was used.", examples=["2025-06-30T00:00:00+00:00"])
@@ -84,7 +149,11 @@ class LeadScore(BaseModel):
     expected_value: float = Field(description="Probability times the value of a win; 0 when that is unknown.", examples=[1520.0])
     reasons: list[Reason] = Field(description="The strongest reasons, largest effect first.")
     model_version: str = Field(description="Version of the model that scored.", examples=["3"])
-    status: str = Field(description="ok, closed, unknown_lead or invalid.", examples=["ok"])
+    status: str = Field(
+        description="ok; closed (the lead is won or lost, and is scored as if it were not); "
+        "unknown_lead; invalid.",
+        examples=["ok"],
+    )
     message: str = Field(description="What is wrong and what to do, empty when ok.", examples=[""])
 
 

@@ -2,93 +2,121 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
-from starlette.exceptions import HTTPException
 
-from features import FeatureMatrix, compute_features, open_leads
-from history import History, HistoryError, Store, StoreError, open_store
+from history import Store, StoreError, open_store
 from history.conform import Reject
+from history.reading import read_table
 from history.upsert import Counts
-from models import Scores, score
 from models.errors import ModelError
 from models.explanation import importance
-from serving.champion import Champion, ChampionSource
+from serving.champion import ChampionSource
 from serving.contract import LeadToScore
-from serving.scorer import Scorer, stored_deal
+from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
+from serving.ranking import Ranking
+from serving.rows import records, timeline
+from serving.scorer import Scorer
 from settings import Settings
 
-_LOOK_EVERY_S = 5.0
-_QUEUE_FOR_S = 60.0
-
-
-class NotReady(Exception):  # noqa: N818  a state, not a mistake
-    """There is no model to score with; the message says why and what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Snapshot:
-    """The open leads as they were scored a moment ago."""
-
-    history: History
-    matrix: FeatureMatrix
-    scores: Scores
-    made: float
+_LOOK_EVERY_S = 3.0
+_log = logging.getLogger("smarketing.desk")
 
 
 class Desk:
     """Holds the champion and the store for the life of the service.
 
+    Nothing is read before `open`; from then on a thread looks for a new champion every few
+    seconds, so that a promotion takes effect without a restart and no request waits for it.
+
     Parameters
     ----------
     settings : of the installation.
     source : where the champion comes from.
+    url : of the live history; None where there is none.
     """
 
-    def __init__(self, settings: Settings, source: ChampionSource) -> None:
+    def __init__(self, settings: Settings, source: ChampionSource, url: str | None) -> None:
         self.settings = settings
         self.source = source
-        self.problem = "the champion has not been looked for yet"
-        self._lock = threading.Lock()
+        self.url = url
+        self.problem = "the service is starting: the champion has not been looked for yet"
+        self.ranking = Ranking(settings)
         self._scorer: Scorer | None = None
-        self._looked = float("-inf")
-        self._open: _Snapshot | None = None
         self._store: Store | None = None
+        self._opening = threading.Lock()
+        self._closed = threading.Event()
+
+    def open(self) -> None:
+        """Look for the champion now, and again every few seconds until `close`."""
+        self.look()
+        threading.Thread(target=self._watch, name="champion", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop looking, and let go of the store."""
+        self._closed.set()
+        if self._store is not None:
+            self._store.engine.dispose()
 
     def now(self) -> pd.Timestamp:
         """Return this instant, in UTC; the only clock of the service."""
         return pd.Timestamp(datetime.now(UTC)).as_unit("us")
 
+    @property
     def ready(self) -> bool:
-        """Tell whether there is a champion to score with; look for one if it is time."""
-        try:
-            self.scorer()
-        except NotReady:
-            return False
-        return True
+        """Whether there is a champion to score with."""
+        return self._scorer is not None
 
+    @property
     def scorer(self) -> Scorer:
-        """Return the scorer of the champion; a promotion takes effect within seconds.
-
-        A new champion that cannot be loaded leaves the old one serving.
+        """The scorer of the champion.
 
         Raises
         ------
-        NotReady : there is no champion, or it is damaged.
+        NotReadyError : there is no champion, or it is damaged; the message says what to do.
         """
-        with self._lock:
-            if time.monotonic() - self._looked > _LOOK_EVERY_S:
-                self._looked = time.monotonic()
-                self._look()
-            if self._scorer is None:
-                raise NotReady(self.problem)
-            return self._scorer
+        if self._scorer is None:
+            raise NotReadyError(self.problem)
+        return self._scorer
+
+    @property
+    def store(self) -> Store:
+        """The live history, opened when first needed.
+
+        Raises
+        ------
+        StoreError : there is none, or it cannot be opened.
+        """
+        if self.url is None:
+            raise StoreError(
+                "no history is configured: set SMARKETING_HISTORY__URL to the URL of one"
+            )
+        with self._opening:
+            if self._store is None:
+                self._store = open_store(self.url)
+            return self._store
+
+    def look(self) -> None:
+        """Load the champion if it is another one than before.
+
+        Whatever is wrong with it, the service goes on, with the champion before if there was one,
+        and says so.
+        """
+        try:
+            version = self.source.version()
+            if self._scorer is None or self._scorer.champion.version != version:
+                self._scorer = self._make_scorer()
+                self.ranking.forget()
+            self.problem = ""
+        except ModelError as error:
+            self._note(str(error))
+        except Exception as error:
+            self._note(f"the champion cannot be used: {type(error).__name__}: {error}", error)
 
     def write(self, table: str, rows: Sequence[dict[str, Any]]) -> tuple[Counts, list[Reject]]:
         """Write rows; they are on disk when this returns.
@@ -99,11 +127,13 @@ class Desk:
         """
         if not rows:
             return Counts(), []
-        return self._live_store().upsert(
+        now = self.now()
+        return self.store.upsert(
             table,
             pd.DataFrame(list(rows)),
-            now=self.now(),
+            now=now,
             timezone=self.settings.history.timezone,
+            origin=f"POST /{table} at {now.isoformat()}",
         )
 
     def lead(self, lead_id: str) -> dict[str, Any]:
@@ -111,111 +141,98 @@ class Desk:
 
         Raises
         ------
-        HTTPException : 404 for a lead that the history does not know.
+        UnknownLeadError : the history does not know it.
         """
         now = self.now()
-        history = self._live_store().lead_history([lead_id], observed_until=now)
-        mine = history.leads[history.leads["lead_id"] == lead_id]
-        if mine.empty:
-            raise HTTPException(404, f"the history knows no lead {lead_id[:100]!r}")
-        only = history.for_leads([lead_id])
-        answer = {"lead": _records(mine)[0], "timeline": _timeline(only)}
-        if self.ready():
-            reasons = self.settings.serving.default_reasons
+        history = self.store.lead_history([lead_id], observed_until=now).for_leads([lead_id])
+        if history.leads.empty:
+            raise UnknownLeadError(f"the history knows no lead {lead_id[:100]!r}")
+        score = None
+        if self.ready:
             wanted = LeadToScore(lead_id=lead_id)
-            answer["score"] = self.scorer().score([(0, wanted)], reasons, now)[0].model_dump()
-        return answer
+            top = self.settings.serving.default_reasons
+            score = self.scorer.score([(0, wanted)], top, now)[0].model_dump()
+        lead = records(history.leads)[0]
+        return {"lead": lead, "timeline": timeline(history), "score": score}
 
     def queue(self, limit: int) -> dict[str, Any]:
-        """Return the open leads, best first."""
-        current = self._snapshot()
-        frame = current.scores.frame
-        last = f"probability_{current.scores.horizons[-1]}d"
-        best = frame.sort_values([last, "lead_id"], ascending=[False, True]).head(limit)
-        return {"open_leads": len(frame), "leads": _records(best)}
+        """Return the open leads, best first.
+
+        Raises
+        ------
+        NotReadyError, StoreError : there is no champion, or no history.
+        """
+        try:
+            frame = self.ranking.get(self.scorer, self.store, self.now).frame
+        except EmptyHistoryError as error:
+            return {"open_leads": 0, "leads": [], "message": str(error)}
+        return {"open_leads": len(frame), "leads": records(frame.head(limit)), "message": ""}
 
     def importance(self) -> dict[str, Any]:
-        """Return what drives conversion among the open leads, by feature."""
-        table = importance(self.scorer().champion.model, self._snapshot().matrix)
-        return {
-            "note": "Importance is association: it does not say what would happen if it changed.",
-            "features": _records(table),
-        }
+        """Return what drives conversion among the open leads, by feature.
+
+        Raises
+        ------
+        NotReadyError, StoreError : there is no champion, or no history.
+        """
+        scorer = self.scorer
+        note = "Importance is association: it does not say what would happen if it changed."
+        try:
+            ranked = self.ranking.get(scorer, self.store, self.now)
+        except EmptyHistoryError as error:
+            return {"note": note, "features": [], "message": str(error)}
+        table = importance(scorer.champion.model, ranked.matrix)
+        return {"note": note, "features": records(table), "message": ""}
 
     def about(self) -> dict[str, Any]:
         """Return what the model is, or why there is none."""
-        try:
-            champion = self.scorer().champion
-        except NotReady as reason:
-            return {"ready": False, "version": "", "message": str(reason), "horizons": [], "metadata": {}}
+        scorer = self._scorer
+        if scorer is None:
+            return {
+                "ready": False,
+                "version": "",
+                "message": self.problem,
+                "problem": self.problem,
+                "horizons": [],
+                "target": "",
+                "metadata": {},
+            }
+        model = scorer.champion.model
         return {
             "ready": True,
-            "version": champion.version,
-            "message": champion.model.message,
+            "version": scorer.champion.version,
+            "message": model.message,
             "problem": self.problem,
-            "horizons": list(champion.model.horizons),
-            "target": champion.model.target,
-            "metadata": dict(champion.model.metadata),
+            "horizons": list(model.horizons),
+            "target": model.target,
+            "metadata": dict(model.metadata),
         }
 
-    def _look(self) -> None:
+    def _note(self, problem: str, defect: Exception | None = None) -> None:
+        if problem != self.problem:
+            _log.warning("no new champion: %s", problem, exc_info=defect)
+        self.problem = problem
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_LOOK_EVERY_S):
+            self.look()
+
+    def _make_scorer(self) -> Scorer:
+        champion = self.source.load()
         try:
-            version = self.source.version()
-            if self._scorer is None or self._scorer.champion.version != version:
-                champion = self.source.load()
-                self._scorer = self._make_scorer(champion)
-                self._open = None
-            self.problem = ""
-        except (ModelError, HistoryError) as error:
-            self.problem = str(error)
+            store = None if self.url is None else self.store
+            deal = self._deal(store)
+        except StoreError as error:
+            raise ModelError(f"the history cannot be opened: {error}") from error
+        scorer = Scorer(champion, self.settings, store, deal)
+        scorer.warm(self.now())
+        return scorer
 
-    def _make_scorer(self, champion: Champion) -> Scorer:
-        store, deal = None, self.settings.serving.average_deal or 0.0
-        try:
-            store = self._live_store()
-            deal = stored_deal(self.settings, store.history())
-        except StoreError:
-            # An empty or missing history leaves leads to be scored from the request alone.
-            deal = self.settings.serving.average_deal or 0.0
-        return Scorer(champion, self.settings, store, deal)
-
-    def _live_store(self) -> Store:
-        if self._store is None:
-            self._store = open_store(self.settings.history.url)
-        return self._store
-
-    def _snapshot(self) -> _Snapshot:
-        scorer = self.scorer()
-        with self._lock:
-            fresh = self._open is not None and time.monotonic() - self._open.made < _QUEUE_FOR_S
-            if self._open is None or not fresh:
-                self._open = self._score_open_leads(scorer)
-            return self._open
-
-    def _score_open_leads(self, scorer: Scorer) -> _Snapshot:
-        history = self._live_store().history(current_only=self.settings.history.current_only)
-        model = scorer.champion.model
-        matrix = compute_features(history, open_leads(history, self.now()), model.features)
-        scores = score(
-            model,
-            matrix,
-            grades=self.settings.grades,
-            top_reasons=self.settings.serving.default_reasons,
-            version=scorer.champion.version,
-        )
-        return _Snapshot(history, matrix, scores, time.monotonic())
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [dict(row) for row in plain.to_dict("records")]
-
-
-def _timeline(history: History) -> list[dict[str, Any]]:
-    """Return everything that happened with a lead, the newest first."""
-    parts = []
-    for table in ("engagements", "outcomes", "dispositions"):
-        rows = _records(getattr(history, table))
-        parts += [{"what": table.removesuffix("s"), **row} for row in rows]
-    return sorted(parts, key=lambda row: row["occurred_at"], reverse=True)
-
+    def _deal(self, store: Store | None) -> float:
+        """Return the value of a win: as configured, else the median of the won amounts."""
+        configured = self.settings.serving.average_deal
+        if configured is not None or store is None:
+            return configured or 0.0
+        outcomes = read_table(store.engine, "outcomes")
+        won = outcomes.loc[(outcomes["stage"] == "won").to_numpy(), "amount"]
+        return float(won.median()) if won.notna().any() else 0.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from settings import Settings, SettingsError
 
@@ -50,22 +52,34 @@ def launch(settings: Settings, host: str | None = None, port: int | None = None)
 
     Raises
     ------
-    PortError : the port is taken.
+    PortError : the port is taken, or the address is not ours.
     """
-    address, number = host or settings.serving.host, port or settings.serving.port
+    address, number = _address(host or settings.serving.host), port or settings.serving.port
     check_port(address, number)
-    root = Path(__file__).resolve().parent
-    environment = {
-        **os.environ,
-        "BENTOML_CONFIG": os.environ.get("BENTOML_CONFIG", str(root / "bentoml.yaml")),
-        "BENTOML_DO_NOT_TRACK": "True",
-    }
+    shown = f"[{address}]" if ":" in address else address
     words = [sys.executable, "-m", "bentoml", "serve", "serving.service:Smarketing"]
-    print(f"smarketing listens on http://{address}:{number} (stop with Ctrl-C)", file=sys.stderr)  # noqa: T201
-    service = subprocess.Popen(  # noqa: S603  our own words
-        [*words, "--host", address, "--port", str(number), "--working-dir", os.getcwd()],
-        env=environment,
-    )
+    words += ["--host", address, "--port", str(number), "--working-dir", str(Path.cwd())]
+    with TemporaryDirectory(prefix="smarketing-") as scratch:
+        # A session of its own: Ctrl-C reaches the service once, through us.
+        service = subprocess.Popen(  # noqa: S603  our own words
+            words, env=_environment(settings, scratch), start_new_session=True
+        )
+        _say(f"smarketing: open http://{shown}:{number} (stop with Ctrl-C)")
+        return _wait(service)
+
+
+def _environment(settings: Settings, scratch: str) -> dict[str, str]:
+    override = {"services": {"smarketing": {"workers": settings.serving.workers}}}
+    return {
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_CONFIG_OVERRIDE_JSON": json.dumps(override),
+        # Metrics of one service are not mixed with those of another on this machine.
+        "PROMETHEUS_MULTIPROC_DIR": scratch,
+        **os.environ,
+    }
+
+
+def _wait(service: subprocess.Popen[bytes]) -> int:
     stopped = False
 
     def stop(_number: int, _frame: object) -> None:
@@ -73,10 +87,31 @@ def launch(settings: Settings, host: str | None = None, port: int | None = None)
         stopped = True
         service.terminate()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
-    code = service.wait()
+    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        code = service.wait()
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
     return 0 if stopped else code
+
+
+def _address(host: str) -> str:
+    """Return the address of a host name: BentoML takes addresses alone.
+
+    Raises
+    ------
+    PortError : the name has no address.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise PortError(f"{host!r} is no address of this machine: {error}") from error
+    return str(sorted(found, key=lambda each: each[0] != socket.AF_INET)[0][4][0])
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)  # noqa: T201  the terminal is whom this is for
 
 
 def main() -> None:
@@ -91,7 +126,7 @@ def main() -> None:
             os.environ["SMARKETING_CONFIG"] = str(options.config.resolve())
         raise SystemExit(launch(Settings.load(options.config), options.host, options.port))
     except (PortError, SettingsError) as error:
-        print(f"smarketing: {error}", file=sys.stderr)  # noqa: T201
+        _say(f"smarketing: {error}")
         raise SystemExit(2) from None
 
 

@@ -20,10 +20,16 @@ VERSION = "1.0.0"
 _KINDS = {"time": "string", "number": "number"}
 
 
-def openapi_document() -> dict[str, Any]:
-    """Return the document: OpenAPI 3.0, an `operationId` for every action."""
+def openapi_document(max_leads: int) -> dict[str, Any]:
+    """Return the document: OpenAPI 3.0, an `operationId` for every action.
+
+    Parameters
+    ----------
+    max_leads : how many leads one request may hold.
+    """
     schemas = _schemas()
-    schemas["ScoreRequest"]["properties"]["leads"]["items"] = _ref("LeadToScore")
+    leads = schemas["ScoreRequest"]["properties"]["leads"]
+    leads |= {"items": _ref("LeadToScore"), "maxItems": max_leads}
     paths: dict[str, Any] = {
         "/score": {
             "post": _action(

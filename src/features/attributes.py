@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -19,7 +21,7 @@ def attribute_values(
     lead: npt.NDArray[np.int64],
     account: npt.NDArray[np.int64],
     as_of: npt.NDArray[np.int64],
-) -> npt.NDArray:
+) -> npt.NDArray[Any]:
     """Return the attribute that a feature names, as of each cutoff.
 
     A lead or account with rows for the field in the attribute history has the last value that was
@@ -60,7 +62,7 @@ def attribute_values(
     return typed(values, feature)
 
 
-def typed(values: npt.NDArray[np.object_], feature: Feature) -> npt.NDArray:
+def typed(values: npt.NDArray[np.object_], feature: Feature) -> npt.NDArray[Any]:
     """Bring raw attribute values to floats, or to strings for a category."""
     series = pd.Series(values, dtype=object)
     if feature.categorical:
@@ -103,7 +105,7 @@ def _as_of(
     plan = compile_plan([Feature("value", "value", "stages", "current", column="value")])
     values, found = pd.factorize(changes["value"].astype(object))
     log = build_log(
-        changes.assign(value=pd.Categorical.from_codes(values, range(len(found)))),
+        changes.assign(value=pd.Categorical.from_codes(values, pd.RangeIndex(len(found)))),
         group=group,
         groups=len(ids),
         member=group,

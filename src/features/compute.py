@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,7 +92,7 @@ class FeatureEngine:
         ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
         """
         cutoffs, frame = self._cutoffs(snapshots)
-        values: dict[str, npt.NDArray] = {}
+        values: dict[str, npt.NDArray[Any]] = {}
         for source, (plan, log, features) in self._passes.items():
             values.update(self._run(source, plan, log, features, cutoffs))
         for feature in self.features:
@@ -131,7 +132,7 @@ class FeatureEngine:
 
     def _run(
         self, source: str, plan: Plan, log: Log, features: Sequence[Feature], cutoffs: Cutoffs
-    ) -> dict[str, npt.NDArray]:
+    ) -> dict[str, npt.NDArray[Any]]:
         of_account = source in COLLEAGUE_SOURCES
         out = plan.run(
             log,

@@ -84,7 +84,8 @@ class History:
             name: _kept(frame, _recorded(TABLES[name], frame) < as_of)
             for name, frame in self.frames().items()
         }
-        return replace(self, **kept, observed_until=min(as_of, self.observed_until))
+        until = min(as_of, self.observed_until)
+        return History(**kept, observed_until=until, current_only=self.current_only)
 
     def for_leads(self, lead_ids: Collection[str]) -> History:
         """Return the part of the history that concerns these leads and their accounts.

@@ -92,8 +92,8 @@ def local_folder(artifacts: str) -> Path | None:
 
 def stay_quiet() -> None:
     """Leave progress bars to the command line, which has its own."""
-    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():  # type: ignore[no-untyped-call]
-        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
+    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():  # type: ignore[no-untyped-call]  # MLflow's
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]  # likewise
 
 
 def stay_private() -> None:

@@ -17,7 +17,7 @@ from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.metrics import METRICS, figures, gain_curve, group_weights, mass_bins
 from models.parallel import in_parallel
-from models.splits import Holdout, Mask, instants
+from models.splits import Holdout, Mask, instants, unseen_groups
 
 Floats = npt.NDArray[np.float64]
 FUTURE = "future"
@@ -197,7 +197,7 @@ class _Judge:
             start = int(instants(self.test).min())
             trained = Holdout(start, instants(self.past)).past(self.past.labels, horizon)
             forecasts |= self._baselines(self.past.take(trained), horizon, judged.values)
-            segments[UNSEEN] = _unseen(self.past, trained, judged)
+            segments[UNSEEN] = unseen_groups(judged.groups, self.past.groups[trained])
         parts = [
             self._segment(judged, horizon, name, chosen, forecasts)
             for name, chosen in segments.items()
@@ -247,11 +247,6 @@ class _Judge:
 def _concat(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else tables[0]
-
-
-def _unseen(past: TrainingSet, trained: Mask, judged: TrainingSet) -> Mask:
-    known = np.unique(np.asarray(past.groups).astype(str)[trained])
-    return ~np.isin(np.asarray(judged.groups).astype(str), known)
 
 
 def _compare(

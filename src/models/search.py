@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import optuna
 import pandas as pd
-from scipy.special import expit
 
 from features.training_set import TrainingSet
 from models.conversion import ConversionModel
@@ -31,7 +29,7 @@ from models.fitting import (
     forecast_folds,
     make_folds,
 )
-from models.metrics import log_losses
+from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
 from models.recipe import Recipe
 from models.splits import Holdout, Mask, forward_holdout
 
@@ -39,10 +37,7 @@ Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, float], None]
 OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
 
-_CHECKPOINTS = 20
-_WEIGHTS = (0.3, 0.5, 0.7)
 _SEARCH_ROWS = 12_000
-_PATIENCE = 40
 
 FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
@@ -204,13 +199,8 @@ class _Search:
     """The objective: mean log loss over the folds, the best number of rounds found on the way."""
 
     def __init__(self, folds: list[Fold], ways: tuple[int, ...], fitting: Fitting) -> None:
-        self.folds, self.ways, self.fitting = folds, ways, fitting
-        blank = Recipe().boosting(folds[0].categorical, ways, fitting.seed)
-        self.binned = []
-        for fold in folds:
-            blank.categorical = fold.categorical
-            train = blank.dataset(fold.X, fold.y)
-            self.binned.append((train, blank.dataset(fold.X_test, fold.y_test, train)))
+        self.objectives = [FoldObjective(fold, ways, fitting.seed) for fold in folds]
+        self.ways, self.fitting = ways, fitting
 
     def run(
         self,
@@ -251,62 +241,20 @@ class _Search:
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
         recipe = Recipe.from_parameters(_suggest(trial, bound=any(self.ways)))
-        recipe = replace(recipe, rounds=int(np.clip(20 / recipe.learning_rate, 100, 600)))
+        recipe = replace(recipe, rounds=most_rounds(recipe))
         tables: list[Floats] = []
-        for step in range(len(self.folds)):
-            tables.append(self._losses(step, recipe))
+        for step, fold in enumerate(self.objectives):
+            tables.append(fold.losses(recipe))
             mean = np.mean(tables, axis=0)
             trial.report(float(mean.min()), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
         row, column = np.unravel_index(np.argmin(mean), mean.shape)
         if recipe.kind != "logistic":
-            trial.set_user_attr("rounds", int(row + 1) * _stride(recipe))
+            trial.set_user_attr("rounds", int(row + 1) * stride(recipe))
         if recipe.kind == "blend":
-            trial.set_user_attr("weight", _WEIGHTS[column])
+            trial.set_user_attr("weight", WEIGHTS[column])
         return float(mean.min())
-
-    def _losses(self, step: int, recipe: Recipe) -> Floats:
-        """Log loss on one fold, a row per number of rounds, a column per weight."""
-        fold = self.folds[step]
-        linear = np.zeros(len(fold.y_test))
-        if recipe.kind != "boosting":
-            model = recipe.linear(fold.categorical).fit(fold.X, fold.y)
-            linear = model.decision_function(fold.X_test)
-        if recipe.kind == "logistic":
-            return np.array([[log_losses(expit(linear), fold.y_test).mean()]])
-        staged = self._staged(step, recipe)
-        weights = _WEIGHTS if recipe.kind == "blend" else (1.0,)
-        return np.array(
-            [
-                [log_losses(expit((1 - w) * linear + w * s), fold.y_test).mean() for w in weights]
-                for s in staged
-            ]
-        )
-
-    def _staged(self, step: int, recipe: Recipe) -> list[Floats]:
-        """Log-odds of a fold's test rows after each stride of rounds; the last one repeats."""
-        fold, (train, test) = self.folds[step], self.binned[step]
-        boosting = recipe.boosting(fold.categorical, self.ways, self.fitting.seed)
-        booster = lgb.train(
-            boosting.parameters(len(fold.y)) | {"metric": "binary_logloss"},
-            train,
-            recipe.rounds,
-            valid_sets=[test],
-            callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
-        )
-        stride, total, stages = _stride(recipe), np.zeros(len(fold.y_test)), []
-        for start in range(0, _CHECKPOINTS * stride, stride):
-            if start < booster.current_iteration():
-                total = total + booster.predict(
-                    fold.X_test, start_iteration=start, num_iteration=stride, raw_score=True
-                )
-            stages.append(total)
-        return stages
-
-
-def _stride(recipe: Recipe) -> int:
-    return int(np.clip(20 / recipe.learning_rate, 100, 600)) // _CHECKPOINTS
 
 
 def _suggest(trial: optuna.Trial, *, bound: bool) -> dict[str, Any]:

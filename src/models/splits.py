@@ -161,10 +161,9 @@ def forward_holdout(training_set: TrainingSet, share: float = 0.25) -> Holdout:
     )
 
 
-def unseen_groups(training_set: TrainingSet, seen: Mask) -> Mask:
-    """Return which snapshots belong to an account that has no snapshot among `seen`."""
-    groups = np.asarray(training_set.groups).astype(str)
-    return ~np.isin(groups, np.unique(groups[seen]))
+def unseen_groups(groups: npt.NDArray[Any], seen: npt.NDArray[Any]) -> Mask:
+    """Return which of `groups` are not among the groups `seen` in training."""
+    return ~np.isin(np.asarray(groups).astype(str), np.unique(np.asarray(seen).astype(str)))
 
 
 def group_holdout(groups: npt.NDArray[Any], share: float = 0.2, seed: int = 7) -> Mask:

@@ -65,4 +65,4 @@ def test_refuses_to_judge_without_a_past(training_set):
 def test_keeps_accounts_whole(training_set):
     held = group_holdout(training_set.groups, 0.3, seed=1)
     assert not set(training_set.groups[held]) & set(training_set.groups[~held])
-    assert np.array_equal(unseen_groups(training_set, ~held), held)
+    assert np.array_equal(unseen_groups(training_set.groups, training_set.groups[~held]), held)

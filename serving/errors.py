@@ -1,0 +1,29 @@
+"""What the service refuses, in sentences for people."""
+
+from __future__ import annotations
+
+
+class NotReadyError(ValueError):
+    """There is no model to score with; the message says why and what to do."""
+
+
+class EmptyHistoryError(ValueError):
+    """The history holds no leads yet."""
+
+
+class UnknownLeadError(ValueError):
+    """The history knows no such lead."""
+
+
+class RequestError(ValueError):
+    """A request that cannot be answered.
+
+    Parameters
+    ----------
+    status : of the HTTP answer.
+    message : what is wrong, where, and what was expected.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
