@@ -146,7 +146,7 @@ class Registry:
             client.finalize_logged_model(logged.model_id, "READY")
         return str(logged.model_id)
 
-    def versions(self) -> list[ModelVersion]:
+    def versions(self) -> tuple[ModelVersion, ...]:
         """Return all versions, newest first; none before the first training."""
         return self._records.all()
 

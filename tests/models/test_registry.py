@@ -81,12 +81,12 @@ def rollback(registry: Registry):
 def test_nothing_is_made_before_the_first_call(tmp_path):
     registry = at(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert registry.versions() == []
+    assert registry.versions() == ()
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
 
 
 def test_an_empty_registry_says_what_to_do(registry):
-    assert registry.versions() == []
+    assert registry.versions() == ()
     assert registry.promotions() == ()
     with pytest.raises(NoChampionError, match="smarketing train"):
         registry.load()
