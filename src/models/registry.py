@@ -208,7 +208,15 @@ class Registry:
     def _file(self, version: ModelVersion, path: str) -> Path:
         """Return a file or folder of a version's training run, fetched if it is remote."""
         with mlflow_calls(self.tracking.uri):
-            return Path(self.tracking.client.download_artifacts(version.run_id, path))
+            root = self.tracking.client.get_run(version.run_id).info.artifact_uri
+        return self._local(f"{root}/{path}")
+
+    def _local(self, uri: str) -> Path:
+        """Return the path of an artefact; what lies on this machine is read where it lies."""
+        if "://" not in uri.removeprefix("file://"):
+            return Path(uri.removeprefix("file://"))
+        with mlflow_calls(self.tracking.uri):
+            return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking.uri))
 
     def load(self, reference: Reference = CHAMPION) -> ConversionModel:
         """Return a registered model, bit-identical to the one that was registered.
@@ -245,12 +253,7 @@ class Registry:
         ModelError : as for `load`.
         """
         version = self.version(reference)
-        found = self._records.location(version.version)
-        if "://" not in found:
-            return Path(found) / "data" / DATA
-        with mlflow_calls(self.tracking.uri):
-            uri = f"{found}/data/{DATA}"
-            return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking.uri))
+        return self._local(f"{self._records.location(version.version)}/data/{DATA}")
 
     def promote(
         self, reference: Reference = CHALLENGER, *, who: str, why: str, now: pd.Timestamp

@@ -123,6 +123,14 @@ def test_the_twin_that_saw_the_past_alone_is_kept(registry):
     assert registry.judged(1).metadata["data_digest"] == "data-3"
 
 
+def test_files_on_this_machine_are_read_where_they_lie(registry, tmp_path, monkeypatch):
+    add(registry)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    assert registry.folder(1).is_relative_to(tmp_path / "mlruns")
+    assert registry.judged(1).names == ["clicks"]
+    assert not (tmp_path / "scratch").exists()
+
+
 def test_promotion_moves_the_alias_and_ends_the_challenge(registry):
     add(registry)
     champion = registry.promote(who="Ada", why="first", now=NOW)
