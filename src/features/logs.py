@@ -103,7 +103,8 @@ def scaled(values: pd.Series, scale: float) -> IntArray:
 
 def microseconds(values: pd.Series) -> IntArray:
     """Return instants as UTC microseconds since 1970."""
-    return values.astype("int64").to_numpy(dtype=np.int64)
+    instants: IntArray = values.astype("int64").to_numpy(dtype=np.int64)
+    return instants
 
 
 def build_log(

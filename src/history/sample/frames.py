@@ -230,21 +230,21 @@ def _ids(letter: str, number: Ints, width: int) -> pd.Series:
     return pd.Series(made[position], dtype="str")
 
 
-def _named(names: tuple[str, ...], codes: Ints) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, pd.Index(names))
+def _named(names: tuple[str, ...], codes: Ints) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(names)))
 
 
 def _lag(days: Floats) -> pd.TimedeltaIndex:
     return pd.to_timedelta((days * 86_400.0).astype(np.int64) * 1_000_000, unit="us")
 
 
-def _of_kind(kind: Ints, field: int, names: tuple[str, ...] | None = None) -> pd.Categorical:
+def _of_kind(kind: Ints, field: int, names: tuple[str, ...] | None = None) -> pd.Series:
     values = [str(each[field]) for each in _KINDS]
     levels = list(names or sorted(set(values)))
     return _named(tuple(levels), np.array([levels.index(v) for v in values])[kind])
 
 
-def _campaigns(kind: Ints, day: Ints, rng: np.random.Generator) -> pd.Categorical:
+def _campaigns(kind: Ints, day: Ints, rng: np.random.Generator) -> pd.Series:
     """Marketing's touches belong to the campaign that their channel ran at the time, mostly."""
     channel = np.array([CHANNELS.index(each[1]) for each in _KINDS])[kind]
     marketing = np.array([each[2] == "marketing" for each in _KINDS])[kind]
