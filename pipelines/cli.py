@@ -26,7 +26,9 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; smarketing.toml by default.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Timezone = Annotated[str | None, typer.Option(help="Zone of times that carry none, e.g. Europe/Berlin.")]
+Timezone = Annotated[
+    str | None, typer.Option(help="Zone of times that carry none, e.g. Europe/Berlin.")
+]
 
 
 def _verb(name: str) -> ModuleType:
@@ -38,7 +40,9 @@ def _verb(name: str) -> ModuleType:
 def demo(
     leads: Annotated[int, typer.Option(min=500, help="Leads of the sample company.")] = 8000,
     trials: Annotated[int, typer.Option(min=1, help="Trials of the search.")] = 12,
-    start: Annotated[str | None, typer.Option(help="First day; two years before today by default.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First day; two years before today by default.")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Run the whole way on the sample company: history, model, scores, report."""
@@ -48,17 +52,26 @@ def demo(
 @app.command()
 def ingest(
     source: Annotated[str, typer.Argument(help="A folder, a file or a database URL.")],
-    format: Annotated[str | None, typer.Option(help="Reader; recognised by default.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="Reader; recognised by default.")] = None,
     timezone: Timezone = None,
-    observed_until: Annotated[str | None, typer.Option(help="The source is complete up to here.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse everything if one row is bad.")] = False,
+    observed_until: Annotated[
+        str | None, typer.Option(help="The source is complete up to here.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse everything if one row is bad.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
     """Read a source into the history; reading it twice changes nothing."""
     _verb("ingest").run(
-        Settings.load(config), source, format=format, timezone=timezone,
-        observed_until=observed_until, strict=strict, as_json=as_json,
+        Settings.load(config),
+        source,
+        format=format,
+        timezone=timezone,
+        observed_until=observed_until,
+        strict=strict,
+        as_json=as_json,
     )
 
 
@@ -66,7 +79,9 @@ def ingest(
 def features(
     as_of: Annotated[str | None, typer.Option(help="Cutoff, exclusive, ISO 8601.")] = None,
     out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file.")] = None,
-    describe: Annotated[bool, typer.Option("--describe", help="Print the catalogue instead.")] = False,
+    describe: Annotated[
+        bool, typer.Option("--describe", help="Print the catalogue instead.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
@@ -83,7 +98,9 @@ def features(
 @app.command()
 def train(
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds after which no trial starts.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds after which no trial starts.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Pretend that today is this day.")] = None,
     as_json: AsJson = False,
     config: Config = None,
@@ -102,7 +119,9 @@ def models(as_json: AsJson = False, config: Config = None) -> None:
 
 @app.command()
 def promote(
-    version: Annotated[str | None, typer.Argument(help="Version; the challenger by default.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="Version; the challenger by default.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Skip the gate.")] = False,
     why: Annotated[str | None, typer.Option(help="Reason, kept with the version.")] = None,
     as_json: AsJson = False,
@@ -116,7 +135,9 @@ def promote(
 
 @app.command()
 def rollback(
-    why: Annotated[str, typer.Option(help="Reason, kept with the version.")] = "rolled back by hand",
+    why: Annotated[
+        str, typer.Option(help="Reason, kept with the version.")
+    ] = "rolled back by hand",
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
@@ -127,7 +148,9 @@ def rollback(
 @app.command()
 def score(
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
-    as_of: Annotated[str | None, typer.Option(help="Cutoff; the end of the history by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Cutoff; the end of the history by default.")
+    ] = None,
     reasons: Annotated[int, typer.Option(min=0, max=20, help="Reasons per lead.")] = 3,
     config: Config = None,
 ) -> None:
@@ -181,7 +204,9 @@ def quarantine(as_json: AsJson = False, config: Config = None) -> None:
         context.print_json(plain)
     else:
         columns = ("origin", "row", "field", "value", "reason")
-        context.print_table(f"{len(plain)} rows in quarantine", columns, [[r[c] for c in columns] for r in plain])
+        context.print_table(
+            f"{len(plain)} rows in quarantine", columns, [[r[c] for c in columns] for r in plain]
+        )
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from history import History, Store, sample_company
 from history.sources import Extract, RawTable
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
+from pipelines.release import export_champion
 from pipelines.train import Trained, registry_of, show, train
 from settings import Settings
 
@@ -91,11 +92,12 @@ def _warn_of_others(store: Store) -> None:
 
 def _promote(settings: Settings, trained: Trained, history: History) -> Decision:
     registry = registry_of(settings)
-    decision = versions.ask_gate(settings, registry, history)
+    decision = versions.ask_gate(settings, registry, trained.version, history)
     if decision.promote:
         registry.promote(
             trained.version, who=getpass.getuser(), why=decision.words, now=context.now()
         )
+        export_champion(registry)
     return decision
 
 
@@ -106,7 +108,7 @@ def _score(settings: Settings, history: History, out: Path) -> Path:
         settings, registry.load(champion), history, history.observed_until, str(champion.version)
     )
     out.mkdir(parents=True, exist_ok=True)
-    output.write(scores.frame, out / "scores.parquet")
+    output.write(score.filed(scores), out / "scores.parquet")
     return out / "scores.parquet"
 
 

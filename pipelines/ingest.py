@@ -20,7 +20,7 @@ def run(
     settings: Settings,
     source: str,
     *,
-    format: str | None = None,  # noqa: A002  the command's word
+    format: str | None = None,
     timezone: str | None = None,
     observed_until: str | None = None,
     strict: bool = False,

@@ -6,6 +6,7 @@ import shutil
 from typing import Final
 
 import bentoml
+from bentoml.exceptions import NotFound
 
 from models.registry import Registry
 
@@ -28,7 +29,7 @@ def export_champion(registry: Registry) -> str:
     champion = registry.champion()
     model = registry.load(champion)
     tag = f"{MODEL_NAME}:v{champion.version}-{champion.model_id.removeprefix('m-')[:12]}"
-    if any(str(entry.tag) == tag for entry in bentoml.models.list(MODEL_NAME)):
+    if _stored(tag):
         return tag
     metadata = {
         "version": str(champion.version),
@@ -40,3 +41,11 @@ def export_champion(registry: Registry) -> str:
     with bentoml.models.create(tag, metadata=metadata) as entry:
         shutil.copytree(registry.folder(champion), entry.path_of(FOLDER))
     return tag
+
+
+def _stored(tag: str) -> bool:
+    try:
+        bentoml.models.get(tag)
+    except NotFound:
+        return False
+    return True

@@ -79,8 +79,7 @@ def write(
 
 def _figures(registry: Registry, version: ModelVersion) -> list[dict[str, object]]:
     """Return the held-out figures of the last horizon, one row per predictor."""
-    file = registry.file(version, "evaluation/figures.csv")
-    table = pd.read_csv(file) if file is not None else pd.DataFrame()
+    table = registry.evaluation_figures(version)
     if table.empty:
         return []
     last = table[(table["horizon"] == table["horizon"].max()) & (table["segment"] == "future")]
@@ -91,8 +90,14 @@ def _figures(registry: Registry, version: ModelVersion) -> list[dict[str, object
             {
                 "name": name,
                 "cells": {
-                    metric: f"{cells.at[metric, 'value']:.4f} ({cells.at[metric, 'low']:.4f} to {cells.at[metric, 'high']:.4f})"
-                    for metric in ("log_loss", "roc_auc", "average_precision", "brier", "ece")
+                    metric: _interval(cells.loc[metric])
+                    for metric in (
+                        "log_loss",
+                        "auc",
+                        "average_precision",
+                        "brier",
+                        "calibration_error",
+                    )
                     if metric in cells.index
                 },
             }
@@ -100,12 +105,16 @@ def _figures(registry: Registry, version: ModelVersion) -> list[dict[str, object
     return rows
 
 
+def _interval(cell: pd.Series) -> str:
+    return f"{cell['value']:.4f} ({cell['low']:.4f} to {cell['high']:.4f})"
+
+
 def _plots(
     registry: Registry, version: ModelVersion, model: ConversionModel, matrix: FeatureMatrix
 ) -> dict[str, str]:
     """Return the pictures as SVG, by title."""
-    files = {title: registry.file(version, f"plots/{name}.svg") for name, title in _PLOTS.items()}
-    plots = {title: file.read_text("utf-8") for title, file in files.items() if file is not None}
+    found = {title: registry.plot(version, name) for name, title in _PLOTS.items()}
+    plots = {title: text for title, text in found.items() if text}
     if model.kind == "fitted":
         drawn = to_svg(importance_plot(importance(model, matrix)))
         plots["What drives the scores of the open leads"] = drawn.decode()
@@ -116,4 +125,5 @@ def _queue(scores: Scores) -> list[dict[str, object]]:
     last = f"probability_{scores.horizons[-1]}d"
     frame = scores.frame.sort_values([last, "lead_id"], ascending=[False, True]).head(_QUEUE)
     frame = frame.assign(probability=frame[last])
-    return [dict(row) for row in frame.astype(object).where(pd.notna(frame), None).to_dict("records")]
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

@@ -41,8 +41,10 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
         scores = score_open_leads(
             settings, model, history, moment, str(champion.version), top_reasons
         )
-    output.write(scores.frame, out)
-    context.notices.print(f"{len(scores.frame):,} leads scored as of {moment} -> {out}", markup=False)
+    output.write(filed(scores), out)
+    context.notices.print(
+        f"{len(scores.frame):,} leads scored as of {moment} -> {out}", markup=False
+    )
     return scores
 
 
@@ -56,9 +58,22 @@ def score_open_leads(
 ) -> Scores:
     """Score every lead open at an instant, best first."""
     matrix = compute_features(history, open_leads(history, as_of), model.features)
-    scores = score(
-        model, matrix, grades=settings.grades, top_reasons=top_reasons, version=version
-    )
+    scores = score(model, matrix, grades=settings.grades, top_reasons=top_reasons, version=version)
     last = f"probability_{scores.horizons[-1]}d"
     ranked = scores.frame.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
     return Scores(ranked, scores.horizons)
+
+
+def filed(scores: Scores) -> pd.DataFrame:
+    """Return scores as a file holds them: a reason's value is text, whatever its kind."""
+    reasons = [
+        [{**reason, "value": _text(reason["value"])} for reason in given]
+        for given in scores.frame["reasons"]
+    ]
+    return scores.frame.assign(reasons=pd.Series(reasons, dtype=object))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

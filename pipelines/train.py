@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from features import TrainingSet, build_training_set
+from features import TrainingSet, build_training_set, compute_features, open_leads
 from history import History
-from models import tune
+from models import ConversionModel, tune
 from models.plots import training_plots
-from models.search import TunedModel
 from models.registry import Registry
+from models.search import TunedModel
 from models.versions import ModelVersion
 from pipelines import context
 from settings import Settings
@@ -101,8 +101,9 @@ def train(
             on_trial=run_.log_trial,
         )
         progress.update(task, description="registering", completed=total)
+        model = _scaled(tuned.model, history, training_set.observed_until)
         version = registry.log_and_register(
-            tuned.model,
+            model,
             tuned.evaluation,
             tuned.trials,
             training_plots(tuned, training_set),
@@ -113,6 +114,14 @@ def train(
             run=run_,
         )
     return Trained(training_set, tuned, version)
+
+
+def _scaled(model: ConversionModel, history: History, until: pd.Timestamp) -> ConversionModel:
+    """Give the score its scale: the percentile rank among the leads open at the end."""
+    snapshots = open_leads(history, until)
+    if snapshots.empty:
+        return model
+    return model.with_reference(compute_features(history, snapshots, model.features).values)
 
 
 def registry_of(settings: Settings) -> Registry:
@@ -135,7 +144,9 @@ def as_plain(trained: Trained) -> dict[str, Any]:
 def show(trained: Trained) -> None:
     """Print the model and its figures beside all baselines."""
     evaluation = trained.tuned.evaluation
-    context.screen.print(f"[bold]version {trained.version.version}[/bold]: {trained.tuned.model.message}")
+    context.screen.print(
+        f"[bold]version {trained.version.version}[/bold]: {trained.tuned.model.message}"
+    )
     for note in evaluation.notes:
         context.screen.print(f"note: {note}")
     if not evaluation.horizons or evaluation.figures.empty:
@@ -145,6 +156,9 @@ def show(trained: Trained) -> None:
     context.print_table(
         f"Held-out figures, conversion within {horizon} days",
         ("", *(str(name).replace("_", " ") for name in table.columns)),
-        [(name, *(f"{value:.4f}" for value in row)) for name, row in zip(table.index, table.to_numpy(), strict=True)],
+        [
+            (name, *(f"{value:.4f}" for value in row))
+            for name, row in zip(table.index, table.to_numpy(), strict=True)
+        ],
     )
     context.screen.print("Next: smarketing promote")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from features import build_training_set, compute_features
+from features import build_training_set
 from history import History
-from models.promotion import Decision, gate
+from models.promotion import Decision, decide
 from models.registry import Registry
-from models.versions import CHALLENGER, ModelVersion
+from models.versions import ModelVersion
 from pipelines import context
+from pipelines.release import export_champion
 from pipelines.train import registry_of
 from settings import Settings
 
 
-def show(settings: Settings, *, as_json: bool = False) -> list[ModelVersion]:
+def show(settings: Settings, *, as_json: bool = False) -> tuple[ModelVersion, ...]:
     """Print every registered version with its figures."""
     versions = registry_of(settings).versions()
     if as_json:
@@ -53,20 +54,16 @@ def promote(
     if force and not why:
         raise context.UsageError("--force skips the gate: say why with --why")
     registry = registry_of(settings)
-    chosen = registry.version(version or CHALLENGER)
-    if version and not force and CHALLENGER not in chosen.aliases:
-        raise context.UsageError(
-            f"version {version} is not the challenger, which the gate compares; use rollback to go "
-            "back, or --force --why"
-        )
+    chosen = registry.version(version) if version else registry.challenger()
     decision = None
     if not force:
         history = context.history_of(settings, context.store_of(settings))
-        decision = ask_gate(settings, registry, history)
+        decision = ask_gate(settings, registry, chosen, history)
     promoted = force or (decision is not None and decision.promote)
     words = why or (decision.words if decision else "")
     if promoted:
         registry.promote(chosen, who=getpass.getuser(), why=words, now=context.now())
+        export_champion(registry)
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
@@ -76,35 +73,37 @@ def promote(
     return decision
 
 
-def ask_gate(settings: Settings, registry: Registry, history: History) -> Decision:
-    """Compare the challenger with the champion on the newest mature snapshots.
+def ask_gate(
+    settings: Settings, registry: Registry, version: ModelVersion, history: History
+) -> Decision:
+    """Compare a version with the champion on the newest mature snapshots.
 
     Each is given the features that it declares.
 
     Raises
     ------
-    ModelError : there is no challenger, or the two cannot be compared.
+    ModelError : the two cannot be compared.
     """
     wanted = settings.training
-    challenger = registry.load(registry.version(CHALLENGER))
-    training_set = build_training_set(
-        history,
-        challenger.features,
-        target=wanted.target,
-        horizons=wanted.horizons,
-        ages=wanted.ages,
-    )
-    return gate(
+    return decide(
         registry,
-        training_set,
-        values_for=lambda model, rows: compute_features(history, rows, model.features).values,
+        version,
+        lambda features: build_training_set(
+            history,
+            features,
+            target=wanted.target,
+            horizons=wanted.horizons,
+            ages=wanted.ages,
+        ),
         seed=wanted.seed,
     )
 
 
 def rollback(settings: Settings, *, why: str, as_json: bool = False) -> ModelVersion:
     """Go back to the champion before."""
-    version = registry_of(settings).rollback(who=getpass.getuser(), why=why, now=context.now())
+    registry = registry_of(settings)
+    version = registry.rollback(who=getpass.getuser(), why=why, now=context.now())
+    export_champion(registry)
     if as_json:
         context.print_json(as_plain(version))
     else:
@@ -127,7 +126,11 @@ def _row(version: ModelVersion) -> tuple[object, ...]:
     metrics = version.metrics
 
     def figure(name: str) -> str:
-        found = [value for key, value in metrics.items() if key.startswith("future") and key.endswith(name)]
+        found = [
+            value
+            for key, value in metrics.items()
+            if key.startswith("future") and key.endswith(name)
+        ]
         return f"{found[-1]:.4f}" if found else "-"
 
     return (
@@ -135,6 +138,6 @@ def _row(version: ModelVersion) -> tuple[object, ...]:
         ", ".join(version.aliases) or "-",
         version.created_at.strftime("%Y-%m-%d %H:%M"),
         figure("log_loss"),
-        figure("roc_auc"),
+        figure("_auc"),
         version.tags.get("why", ""),
     )

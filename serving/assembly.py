@@ -32,9 +32,7 @@ def stored_history(store: Store | None, wanted: Sequence[Wanted], now: pd.Timest
     with store.engine.connect() as connection:
         colleagues = read_rows(connection, "leads", "account_id", accounts)["lead_id"]
         rows = read_rows(connection, "accounts", "account_id", accounts)
-    history = store.lead_history(
-        list(dict.fromkeys([*ids, *colleagues])), observed_until=now
-    )
+    history = store.lead_history(list(dict.fromkeys([*ids, *colleagues])), observed_until=now)
     new = rows[~rows["account_id"].isin(history.accounts["account_id"])]
     if new.empty:
         return history
@@ -115,9 +113,7 @@ def _lead(wanted: Wanted, account: str | None) -> dict[str, Any]:
     return {**attributes, **own}
 
 
-def _settled(
-    leads: pd.DataFrame, told: Iterable[Wanted], accounts: dict[int, str]
-) -> pd.DataFrame:
+def _settled(leads: pd.DataFrame, told: Iterable[Wanted], accounts: dict[int, str]) -> pd.DataFrame:
     """Put described leads into their accounts where the store has none for them."""
     account_of = {each.lead_id: accounts[each.place] for each in told if each.place in accounts}
     named = leads["lead_id"].map(account_of).astype("str")

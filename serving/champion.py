@@ -105,7 +105,9 @@ class BentoSource:
             if ours:
                 return bentoml.models.get(ours[0])
         except BentoMLException as error:
-            raise ModelError(f"{self.bento}: the packed champion cannot be read: {error}") from error
+            raise ModelError(
+                f"{self.bento}: the packed champion cannot be read: {error}"
+            ) from error
         raise ModelError(f"{self.bento}: the Bento holds no champion; promote one and build again")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -19,12 +21,12 @@ def attribute_values(
     lead: npt.NDArray[np.int64],
     account: npt.NDArray[np.int64],
     as_of: npt.NDArray[np.int64],
-) -> npt.NDArray:
+) -> npt.NDArray[Any]:
     """Return the attribute that a feature names, as of each cutoff.
 
     A lead or account with rows for the field in the attribute history has the last value that was
-    valid and recorded before the cutoff, and none before its first. Without such rows the value
-    was fixed at creation.
+    valid and recorded before the cutoff, and none before its first: `History` keeps no other value
+    of it. Without such rows the value was fixed at creation.
 
     Parameters
     ----------
@@ -52,15 +54,12 @@ def attribute_values(
     codes = lead if entity == "lead" else account
     values = _fixed(history, index, entity, field, codes, as_of)
     if len(ours):
-        ids = index.leads if entity == "lead" else index.accounts
-        followed = np.zeros(len(ids) + 1, dtype=bool)
-        followed[codes_in(ids, ours["entity_id"].drop_duplicates())] = True
-        followed[-1] = False
-        values = np.where(followed[codes], _as_of(ours, index, entity, codes, as_of), values)
+        changed = _as_of(ours, index, entity, codes, as_of)
+        values = np.where(pd.isna(changed), values, changed)
     return typed(values, feature)
 
 
-def typed(values: npt.NDArray[np.object_], feature: Feature) -> npt.NDArray:
+def typed(values: npt.NDArray[np.object_], feature: Feature) -> npt.NDArray[Any]:
     """Bring raw attribute values to floats, or to strings for a category."""
     series = pd.Series(values, dtype=object)
     if feature.categorical:
@@ -80,7 +79,8 @@ def _fixed(
     if field not in frame.columns:
         return np.full(len(codes), np.nan, dtype=object)
     if entity == "lead":
-        rows = codes
+        created = microseconds(frame["created_at"])
+        rows = np.where(created[codes] < as_of, codes, -1)
     else:
         place = np.append(pd.Index(frame["account_id"]).get_indexer(index.accounts), -1)
         rows = place[codes]
@@ -103,7 +103,7 @@ def _as_of(
     plan = compile_plan([Feature("value", "value", "stages", "current", column="value")])
     values, found = pd.factorize(changes["value"].astype(object))
     log = build_log(
-        changes.assign(value=pd.Categorical.from_codes(values, range(len(found)))),
+        changes.assign(value=pd.Categorical.from_codes(values, pd.RangeIndex(len(found)))),
         group=group,
         groups=len(ids),
         member=group,

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from features.attributes import attribute_values
+from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.declaration import Feature
 from features.kernel import DAY_US
 from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
-from features.plan import COLLEAGUE_SOURCES, Plan, compile_plan
+from features.plan import Plan, compile_plan
 from features.training_set import FeatureMatrix
 from history import History
-
-_TABLES = {
-    "engagements": "engagements",
-    "colleagues": "engagements",
-    "stages": "outcomes",
-    "colleague_stages": "outcomes",
-    "dispositions": "dispositions",
-    "members": "leads",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +60,13 @@ class FeatureEngine:
     """
 
     def __init__(self, history: History, features: Sequence[Feature]) -> None:
-        _check_names(features)
+        check(features)
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
         self._digest = history.digest()
         self._passes: dict[str, tuple[Plan, Log, tuple[Feature, ...]]] = {}
-        for source in _TABLES:
+        for source in TABLE_OF:
             ours = tuple(feature for feature in features if feature.source == source)
             if ours:
                 plan = compile_plan(ours)
@@ -91,7 +84,7 @@ class FeatureEngine:
         ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
         """
         cutoffs, frame = self._cutoffs(snapshots)
-        values: dict[str, npt.NDArray] = {}
+        values: dict[str, npt.NDArray[Any]] = {}
         for source, (plan, log, features) in self._passes.items():
             values.update(self._run(source, plan, log, features, cutoffs))
         for feature in self.features:
@@ -113,10 +106,12 @@ class FeatureEngine:
         )
 
     def _log(self, source: str, plan: Plan) -> Log:
-        frame: pd.DataFrame = getattr(self.history, _TABLES[source])
+        frame: pd.DataFrame = getattr(self.history, TABLE_OF[source])
         member = codes_in(self.index.leads, frame["lead_id"])
         of_account = source in COLLEAGUE_SOURCES
         created = source == "members"
+        if of_account and not created:
+            frame = _known_with_its_lead(frame, member, self.history.leads["created_at"])
         return build_log(
             frame,
             group=lookup(self.index.account_of, member) if of_account else member,
@@ -131,7 +126,7 @@ class FeatureEngine:
 
     def _run(
         self, source: str, plan: Plan, log: Log, features: Sequence[Feature], cutoffs: Cutoffs
-    ) -> dict[str, npt.NDArray]:
+    ) -> dict[str, npt.NDArray[Any]]:
         of_account = source in COLLEAGUE_SOURCES
         out = plan.run(
             log,
@@ -185,20 +180,14 @@ def compute_features(
     return FeatureEngine(history, features).compute(snapshots)
 
 
-def _check_names(features: Sequence[Feature]) -> None:
-    names = [feature.name for feature in features]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"feature {min(twice)!r} is declared twice")
-    for feature in features:
-        if feature.of is not None and not set(feature.of) <= set(names):
-            missing = min(set(feature.of) - set(names))
-            raise ValueError(f"feature {feature.name!r} is a ratio of {missing!r}: declare it too")
-        if feature.source == "timing" and feature.column not in _CLOCKS:
-            raise ValueError(
-                f"feature {feature.name!r}: the clocks are {', '.join(_CLOCKS)}, "
-                f"not {feature.column!r}"
-            )
+def _known_with_its_lead(
+    frame: pd.DataFrame, member: npt.NDArray[np.intp], created: pd.Series
+) -> pd.DataFrame:
+    """Let rows be known once their lead is: before, nobody could tell whose colleague it was."""
+    of_row = created.take(np.maximum(member, 0)).array
+    later = np.maximum(microseconds(frame["recorded_at"]), microseconds(pd.Series(of_row)))
+    known = pd.to_datetime(np.where(member < 0, 0, later), unit="us", utc=True)
+    return frame.assign(recorded_at=known.astype(frame["recorded_at"].dtype))
 
 
 def _decoded(

@@ -77,15 +77,17 @@ class Vocabulary:
                 name for name in ("value", "duration_s") if engagements[name].notna().any()
             ),
             attributes=tuple(_attributes(history)),
-            accounts=bool(history.leads["account_id"].duplicated(keep=False).mul(
-                history.leads["account_id"].notna()).any()),
+            accounts=bool(
+                history.leads["account_id"]
+                .duplicated(keep=False)
+                .mul(history.leads["account_id"].notna())
+                .any()
+            ),
             dispositions=len(history.dispositions) > 0,
         )
 
 
-def default_features(
-    history: History, until: pd.Timestamp | None = None
-) -> tuple[Feature, ...]:
+def default_features(history: History, until: pd.Timestamp | None = None) -> tuple[Feature, ...]:
     """Declare about a hundred features for what a history speaks of.
 
     Parameters
@@ -148,24 +150,42 @@ def totals(words: Vocabulary) -> Iterator[Feature]:
             f"engagements_{name}", f"engagements {when}", "engagements", "count", window_days=window
         )
         yield Feature(
-            f"active_days_{name}", f"days with any engagement {when}", "engagements",
-            "active_days", window_days=window, unit="days",
+            f"active_days_{name}",
+            f"days with any engagement {when}",
+            "engagements",
+            "active_days",
+            window_days=window,
+            unit="days",
         )
     for number in words.numbers:
         what = "value of engagements" if number == "value" else "seconds of engagement"
         unit = "money" if number == "value" else "seconds"
         for window in (30, None):
             yield Feature(
-                f"{number}_sum_{_suffix(window)}", f"{what} {span(window)}", "engagements", "sum",
-                column=number, window_days=window, unit=unit,
+                f"{number}_sum_{_suffix(window)}",
+                f"{what} {span(window)}",
+                "engagements",
+                "sum",
+                column=number,
+                window_days=window,
+                unit=unit,
             )
         yield Feature(
-            f"{number}_mean_ever", f"average {what}", "engagements", "mean", column=number,
+            f"{number}_mean_ever",
+            f"average {what}",
+            "engagements",
+            "mean",
+            column=number,
             unit=unit,
         )
         yield Feature(
-            f"{number}_max_90d", f"largest {what} in the last 90 days", "engagements", "max",
-            column=number, window_days=90, unit=unit,
+            f"{number}_max_90d",
+            f"largest {what} in the last 90 days",
+            "engagements",
+            "max",
+            column=number,
+            window_days=90,
+            unit=unit,
         )
 
 
@@ -174,17 +194,27 @@ def recency(words: Vocabulary) -> Iterator[Feature]:
     if not words.kinds:
         return
     yield Feature(
-        "days_since_engagement", "days since the last engagement", "engagements",
-        "days_since_last", unit="days",
+        "days_since_engagement",
+        "days since the last engagement",
+        "engagements",
+        "days_since_last",
+        unit="days",
     )
     yield Feature(
-        "days_since_first_engagement", "days since the first engagement", "engagements",
-        "days_since_first", unit="days",
+        "days_since_first_engagement",
+        "days since the first engagement",
+        "engagements",
+        "days_since_first",
+        unit="days",
     )
     for kind in words.kinds:
         yield Feature(
-            f"days_since_{slug(kind)}", f"days since the last {plain(kind)}", "engagements",
-            "days_since_last", where={"kind": (kind,)}, unit="days",
+            f"days_since_{slug(kind)}",
+            f"days since the last {plain(kind)}",
+            "engagements",
+            "days_since_last",
+            where={"kind": (kind,)},
+            unit="days",
         )
 
 
@@ -193,8 +223,12 @@ def kinds(words: Vocabulary) -> Iterator[Feature]:
     for kind in words.kinds:
         for window in (7, 30, None):
             yield Feature(
-                f"{slug(kind)}_{_suffix(window)}", f"{plain(kind)} {span(window)}", "engagements",
-                "count", where={"kind": (kind,)}, window_days=window,
+                f"{slug(kind)}_{_suffix(window)}",
+                f"{plain(kind)} {span(window)}",
+                "engagements",
+                "count",
+                where={"kind": (kind,)},
+                window_days=window,
             )
 
 
@@ -204,8 +238,12 @@ def channels(words: Vocabulary) -> Iterator[Feature]:
         for window in (30, None):
             yield Feature(
                 f"channel_{slug(channel)}_{_suffix(window)}",
-                f"engagements by {plain(channel)} {span(window)}", "engagements", "count",
-                where={"channel": (channel,)}, window_days=window, group="channel",
+                f"engagements by {plain(channel)} {span(window)}",
+                "engagements",
+                "count",
+                where={"channel": (channel,)},
+                window_days=window,
+                group="channel",
             )
 
 
@@ -213,8 +251,12 @@ def campaigns(words: Vocabulary) -> Iterator[Feature]:
     """Yield whether the lead answered the larger campaigns."""
     for campaign in words.campaigns:
         yield Feature(
-            f"campaign_{slug(campaign)}", f"engagements with the campaign {plain(campaign)}",
-            "engagements", "count", where={"campaign": (campaign,)}, group="campaign",
+            f"campaign_{slug(campaign)}",
+            f"engagements with the campaign {plain(campaign)}",
+            "engagements",
+            "count",
+            where={"campaign": (campaign,)},
+            group="campaign",
         )
 
 
@@ -224,19 +266,31 @@ def teams(words: Vocabulary) -> Iterator[Feature]:
         group: Group = "sales effort" if team == "sales" else "channel"
         for window in (7, 30, None):
             yield Feature(
-                f"{slug(team)}_touches_{_suffix(window)}", f"touches by {team} {span(window)}",
-                "engagements", "count", where={"team": (team,)}, window_days=window, group=group,
+                f"{slug(team)}_touches_{_suffix(window)}",
+                f"touches by {team} {span(window)}",
+                "engagements",
+                "count",
+                where={"team": (team,)},
+                window_days=window,
+                group=group,
             )
     for direction in words.directions:
         for window in (30, None):
             yield Feature(
                 f"{slug(direction)}_{_suffix(window)}",
-                f"{plain(direction)} engagements {span(window)}", "engagements", "count",
-                where={"direction": (direction,)}, window_days=window,
+                f"{plain(direction)} engagements {span(window)}",
+                "engagements",
+                "count",
+                where={"direction": (direction,)},
+                window_days=window,
             )
         yield Feature(
-            f"days_since_{slug(direction)}", f"days since the last {plain(direction)} engagement",
-            "engagements", "days_since_last", where={"direction": (direction,)}, unit="days",
+            f"days_since_{slug(direction)}",
+            f"days since the last {plain(direction)} engagement",
+            "engagements",
+            "days_since_last",
+            where={"direction": (direction,)},
+            unit="days",
         )
 
 
@@ -247,23 +301,36 @@ def rhythm(words: Vocabulary) -> Iterator[Feature]:
     for short, long in (("7d", "30d"), ("30d", "90d"), ("30d", "ever")):
         yield Feature(
             f"trend_{short}_{long}",
-            f"share of engagements {_words(long)} that fell {_words(short)}", "ratio", "ratio",
-            of=(f"engagements_{short}", f"engagements_{long}"), unit="share",
+            f"share of engagements {_words(long)} that fell {_words(short)}",
+            "ratio",
+            "ratio",
+            of=(f"engagements_{short}", f"engagements_{long}"),
+            unit="share",
         )
     for column in ("kind", "channel", "campaign"):
         if column == "kind" or getattr(words, f"{column}s"):
             for window in (30, None):
                 yield Feature(
-                    f"distinct_{column}s_{_suffix(window)}", f"different {column}s {span(window)}",
-                    "engagements", "distinct", column=column, window_days=window,
+                    f"distinct_{column}s_{_suffix(window)}",
+                    f"different {column}s {span(window)}",
+                    "engagements",
+                    "distinct",
+                    column=column,
+                    window_days=window,
                     group="campaign" if column == "campaign" else "engagement",
                 )
     yield Feature(
-        "gap_mean_days", "average days between engagements", "engagements", "gap_mean_days",
+        "gap_mean_days",
+        "average days between engagements",
+        "engagements",
+        "gap_mean_days",
         unit="days",
     )
     yield Feature(
-        "gap_std_days", "irregularity of engagements, in days", "engagements", "gap_std_days",
+        "gap_std_days",
+        "irregularity of engagements, in days",
+        "engagements",
+        "gap_std_days",
         unit="days",
     )
 
@@ -273,24 +340,44 @@ def stages(words: Vocabulary) -> Iterator[Feature]:
     if not words.stages:
         return
     yield Feature(
-        "stage", "funnel stage", "stages", "current", column="stage", group="stage",
-        unit="category", categorical=True,
+        "stage",
+        "funnel stage",
+        "stages",
+        "current",
+        column="stage",
+        group="stage",
+        unit="category",
+        categorical=True,
     )
     yield Feature(
-        "days_in_stage", "days since the last change of stage", "stages", "days_since_last",
-        group="stage", unit="days",
+        "days_in_stage",
+        "days since the last change of stage",
+        "stages",
+        "days_since_last",
+        group="stage",
+        unit="days",
     )
     yield Feature("stage_moves", "changes of stage so far", "stages", "count", group="stage")
     for stage in words.stages:
         if stage in ("won", "disqualified"):
             continue
         yield Feature(
-            f"reached_{stage}", f"has been {stage}", "stages", "any", where={"stage": (stage,)},
-            group="stage", unit="yes or no",
+            f"reached_{stage}",
+            f"has been {stage}",
+            "stages",
+            "any",
+            where={"stage": (stage,)},
+            group="stage",
+            unit="yes or no",
         )
         yield Feature(
-            f"days_since_{stage}", f"days since it became {stage}", "stages", "days_since_last",
-            where={"stage": (stage,)}, group="stage", unit="days",
+            f"days_since_{stage}",
+            f"days since it became {stage}",
+            "stages",
+            "days_since_last",
+            where={"stage": (stage,)},
+            group="stage",
+            unit="days",
         )
 
 
@@ -299,13 +386,21 @@ def dispositions(words: Vocabulary) -> Iterator[Feature]:
     for action in ("accept", "reject", "recycle") if words.dispositions else ():
         done = {"accept": "accepted", "reject": "rejected", "recycle": "recycled"}[action]
         yield Feature(
-            f"times_{done}", f"times {done} by sales", "dispositions", "count",
-            where={"action": (action,)}, group="sales effort",
+            f"times_{done}",
+            f"times {done} by sales",
+            "dispositions",
+            "count",
+            where={"action": (action,)},
+            group="sales effort",
         )
     if words.dispositions:
         yield Feature(
-            "days_since_disposition", "days since sales last decided on it", "dispositions",
-            "days_since_last", group="sales effort", unit="days",
+            "days_since_disposition",
+            "days since sales last decided on it",
+            "dispositions",
+            "days_since_last",
+            group="sales effort",
+            unit="days",
         )
 
 
@@ -315,8 +410,12 @@ def fit(words: Vocabulary) -> Iterator[Feature]:
         yield Feature(
             f"{entity}_{slug(field)}",
             f"{plain(field)} of the account" if entity == "account" else plain(field),
-            entity, "attribute", column=field, group="fit",
-            unit="category" if categorical else "number", categorical=categorical,
+            entity,
+            "attribute",
+            column=field,
+            group="fit",
+            unit="category" if categorical else "number",
+            categorical=categorical,
         )
 
 
@@ -324,16 +423,31 @@ def timing(words: Vocabulary) -> Iterator[Feature]:
     """Yield how old the lead is, and when it came."""
     del words
     yield Feature(
-        "age_days", "days since the lead was created", "timing", "clock", column="age_days",
-        group="timing", unit="days",
+        "age_days",
+        "days since the lead was created",
+        "timing",
+        "clock",
+        column="age_days",
+        group="timing",
+        unit="days",
     )
     yield Feature(
-        "created_weekday", "weekday of creation (Monday is 0)", "timing", "clock",
-        column="created_weekday", group="timing", unit="weekday",
+        "created_weekday",
+        "weekday of creation (Monday is 0)",
+        "timing",
+        "clock",
+        column="created_weekday",
+        group="timing",
+        unit="weekday",
     )
     yield Feature(
-        "created_hour", "hour of creation (UTC)", "timing", "clock", column="created_hour",
-        group="timing", unit="hour",
+        "created_hour",
+        "hour of creation (UTC)",
+        "timing",
+        "clock",
+        column="created_hour",
+        group="timing",
+        unit="hour",
     )
 
 
@@ -341,34 +455,59 @@ def account(words: Vocabulary) -> Iterator[Feature]:
     """Yield what the lead's colleagues at the same account did, without the lead itself."""
     if not words.accounts:
         return
-    yield Feature(
-        "colleagues", "other leads at the account", "members", "count", group="account"
-    )
+    yield Feature("colleagues", "other leads at the account", "members", "count", group="account")
     for window in (30, None) if words.kinds else ():
         name, when = _suffix(window), span(window)
         yield Feature(
-            f"colleague_engagements_{name}", f"engagements of colleagues {when}", "colleagues",
-            "count", window_days=window, group="account",
+            f"colleague_engagements_{name}",
+            f"engagements of colleagues {when}",
+            "colleagues",
+            "count",
+            window_days=window,
+            group="account",
         )
         yield Feature(
-            f"engaged_colleagues_{name}", f"colleagues who engaged {when}", "colleagues",
-            "distinct", column="lead_id", window_days=window, group="account",
+            f"engaged_colleagues_{name}",
+            f"colleagues who engaged {when}",
+            "colleagues",
+            "distinct",
+            column="lead_id",
+            window_days=window,
+            group="account",
         )
     if words.kinds:
         yield Feature(
-            "days_since_colleague", "days since a colleague last engaged", "colleagues",
-            "days_since_last", group="account", unit="days",
+            "days_since_colleague",
+            "days since a colleague last engaged",
+            "colleagues",
+            "days_since_last",
+            group="account",
+            unit="days",
         )
     for stage in ("opportunity", "won", "lost"):
         if stage in words.stages:
             yield Feature(
-                f"colleague_{stage}", f"times a colleague became {stage}", "colleague_stages",
-                "count", where={"stage": (stage,)}, group="account",
+                f"colleague_{stage}",
+                f"times a colleague became {stage}",
+                "colleague_stages",
+                "count",
+                where={"stage": (stage,)},
+                group="account",
             )
 
 
 FAMILIES: tuple[Callable[[Vocabulary], Iterator[Feature]], ...] = (
-    totals, recency, kinds, channels, campaigns, teams, rhythm, stages, dispositions, fit, timing,
+    totals,
+    recency,
+    kinds,
+    channels,
+    campaigns,
+    teams,
+    rhythm,
+    stages,
+    dispositions,
+    fit,
+    timing,
     account,
 )
 """The families of features, in the order of their columns."""

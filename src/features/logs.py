@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.kernel import MISSING
+from features.kernel import MISSING, Rows
 from history import History
 
 IntArray = npt.NDArray[np.int64]
@@ -21,28 +22,16 @@ NUMBER_SCALES: Mapping[str, float] = {"value": 100.0, "amount": 100.0, "duration
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """Rows of one table, sorted by (group, occurred), as arrays.
+    """Rows of one table, as the kernel reads them.
 
     Parameters
     ----------
-    offsets : rows of each group: group g owns rows offsets[g] to offsets[g + 1].
-    occurred, recorded : UTC microseconds.
-    member : code of the lead of each row.
-    codes : one row per category column; -1 is missing.
-    categories : for each category column, the strings that the codes stand for.
-    numbers : one row per number column, scaled to integers; `MISSING` is missing.
-    own_offsets, own_rows : the rows of each member in time order, to leave one member out.
+    rows : sorted by (group, occurred).
+    categories : for each category column, the strings that its codes stand for.
     """
 
-    offsets: IntArray
-    occurred: IntArray
-    recorded: IntArray
-    member: CodeArray
-    codes: CodeArray
+    rows: Rows
     categories: tuple[npt.NDArray[np.object_], ...]
-    numbers: IntArray
-    own_offsets: IntArray
-    own_rows: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +103,8 @@ def scaled(values: pd.Series, scale: float) -> IntArray:
 
 def microseconds(values: pd.Series) -> IntArray:
     """Return instants as UTC microseconds since 1970."""
-    return values.astype("int64").to_numpy()
+    instants: IntArray = values.astype("int64").to_numpy(dtype=np.int64)
+    return instants
 
 
 def build_log(
@@ -156,28 +146,26 @@ def build_log(
     ]
     members = member[order].astype(np.int32)
     own_rows = np.argsort(members, kind="stable") if leave_out_own else np.empty(0, np.int64)
-    return Log(
+    own_offsets = np.zeros(1, np.int64)
+    if leave_out_own:
+        own_offsets = _offsets(members[own_rows], int(member.max(initial=-1)) + 1)
+    stored = [scaled(frame[name], NUMBER_SCALES[name])[order] for name in numbers]
+    rows = Rows(
         offsets=_offsets(group[order], groups),
         occurred=times[order],
         recorded=microseconds(frame[recorded])[order],
         member=members,
         codes=_stack([codes[order] for codes, _ in encoded], len(order), np.dtype(np.int32)),
-        categories=tuple(names for _, names in encoded),
-        numbers=_stack(
-            [scaled(frame[name], NUMBER_SCALES[name])[order] for name in numbers],
-            len(order),
-            np.dtype(np.int64),
-        ),
-        own_offsets=_offsets(members[own_rows], int(member.max(initial=-1)) + 1)
-        if leave_out_own
-        else np.zeros(1, np.int64),
+        numbers=_stack(stored, len(order), np.dtype(np.int64)),
+        own_offsets=own_offsets,
         own_rows=own_rows.astype(np.int64),
     )
+    return Log(rows, tuple(names for _, names in encoded))
 
 
 def _offsets(sorted_codes: npt.NDArray[np.integer], count: int) -> IntArray:
     return np.searchsorted(sorted_codes, np.arange(count + 1)).astype(np.int64)
 
 
-def _stack(rows: list[npt.NDArray[np.integer]], length: int, dtype: np.dtype) -> npt.NDArray:
+def _stack(rows: Sequence[npt.NDArray[Any]], length: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return np.ascontiguousarray(np.vstack(rows)) if rows else np.empty((0, length), dtype)

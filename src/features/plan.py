@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import kernel
+from features.checking import OF_CATEGORIES, OF_NUMBERS
 from features.declaration import Feature
 from features.logs import NUMBER_SCALES, Log
 
@@ -27,11 +28,6 @@ OPERATIONS = {
     "gap_std_days": kernel.GAP_STD,
     "any": kernel.ANY,
 }
-_OF_NUMBERS = {"sum", "mean", "max", "last"}
-_OF_CATEGORIES = {"distinct", "current"}
-_OF_COLLEAGUES = {"count", "sum", "mean", "any", "days_since_last", "days_since_first"}
-COLLEAGUE_SOURCES = frozenset({"colleagues", "colleague_stages", "members"})
-
 Filter = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -44,17 +40,14 @@ class Plan:
     categories : the category columns that the pass reads, each with the values that its filters
         name, whose codes are therefore known before any row is seen.
     numbers : the number columns that it reads.
-    conditions, tables, slots : the filters: a slot is a run of conditions, each a column and a
-        table of allowed codes.
-    features : int64 arrays slot, operation, column, window, output, sorted by slot.
+    filters : the distinct filters of the features.
+    wanted : the operations, sorted by filter.
     """
 
     categories: dict[str, tuple[str, ...]]
     numbers: tuple[str, ...]
-    conditions: npt.NDArray[np.int64]
-    tables: npt.NDArray[np.uint8]
-    slots: npt.NDArray[np.int64]
-    features: tuple[npt.NDArray[np.int64], ...]
+    filters: kernel.Filters
+    wanted: kernel.Wanted
 
     def run(
         self,
@@ -77,72 +70,42 @@ class Plan:
         -------
         float64 (snapshots, features), columns in the order of the features given to `compile`.
         """
-        outputs = len(self.features[0])
-        group = np.where(group < 0, len(log.offsets) - 1, group)
-        offsets = np.append(log.offsets, log.offsets[-1])
-        order = np.lexsort((as_of, group))
-        out = np.empty((len(group), outputs))
-        arrays = (
-            log.occurred,
-            log.recorded,
-            log.codes,
-            log.numbers,
-            log.own_offsets,
-            log.own_rows,
-            self.conditions,
-            self.tables,
-            self.slots,
-        )
-        snapshots = (group[order], as_of[order], own[order], order.astype(np.int64))
+        group = np.where(group < 0, len(log.rows.offsets) - 1, group)
+        offsets = np.append(log.rows.offsets, log.rows.offsets[-1])
+        order = np.lexsort((as_of, group)).astype(np.int64)
+        out = np.empty((len(group), len(self.wanted.slot)))
         scales = np.array([NUMBER_SCALES[name] for name in self.numbers], dtype=np.float64)
-        kernel.aggregate(offsets, arrays, log.member, snapshots, self.features, scales, out)
+        kernel.aggregate(
+            log.rows._replace(offsets=offsets),
+            self.filters,
+            self.wanted,
+            kernel.Snapshots(group[order], as_of[order], own[order], order),
+            scales,
+            out,
+        )
         return out
 
 
 def compile_plan(features: Sequence[Feature]) -> Plan:
     """Compile the features of one source.
 
-    Raises
-    ------
-    ValueError : an aggregate does not fit its column or its source.
+    The features must have passed `features.checking.check`.
     """
-    for feature in features:
-        _check(feature)
     filters = sorted({_filter(feature) for feature in features})
     mentioned: dict[str, set[str]] = {}
     for feature in features:
         for name, values in feature.where.items():
             mentioned.setdefault(name, set()).update(values)
-        if feature.aggregate in _OF_CATEGORIES:
+        if feature.aggregate in OF_CATEGORIES:
             mentioned.setdefault(str(feature.column), set())
     categories = {name: tuple(sorted(values)) for name, values in sorted(mentioned.items())}
-    numbers = tuple(sorted({str(f.column) for f in features if f.aggregate in _OF_NUMBERS}))
-    conditions, tables, slots = _compile_filters(filters, categories)
+    numbers = tuple(sorted({str(f.column) for f in features if f.aggregate in OF_NUMBERS}))
     return Plan(
-        categories, numbers, conditions, tables, slots, _spec(features, filters, categories, numbers)
+        categories,
+        numbers,
+        _compile_filters(filters, categories),
+        _compile_wanted(features, filters, categories, numbers),
     )
-
-
-def _check(feature: Feature) -> None:
-    if feature.aggregate not in OPERATIONS:
-        raise ValueError(
-            f"feature {feature.name!r}: {feature.aggregate!r} is no aggregate of {feature.source}"
-        )
-    if feature.aggregate in _OF_NUMBERS and feature.column not in NUMBER_SCALES:
-        raise ValueError(
-            f"feature {feature.name!r}: {feature.aggregate} needs a number column, one of "
-            f"{', '.join(NUMBER_SCALES)}, not {feature.column!r}"
-        )
-    if feature.aggregate in _OF_CATEGORIES and not feature.column:
-        raise ValueError(f"feature {feature.name!r}: {feature.aggregate} needs a column")
-    of_leads = feature.aggregate == "distinct" and feature.column == "lead_id"
-    if feature.source in COLLEAGUE_SOURCES and not (
-        feature.aggregate in _OF_COLLEAGUES or of_leads
-    ):
-        raise ValueError(
-            f"feature {feature.name!r}: of colleagues there are "
-            f"{', '.join(sorted(_OF_COLLEAGUES))} and distinct lead_id"
-        )
 
 
 def _filter(feature: Feature) -> Filter:
@@ -151,7 +114,7 @@ def _filter(feature: Feature) -> Filter:
 
 def _compile_filters(
     filters: Sequence[Filter], categories: dict[str, tuple[str, ...]]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+) -> kernel.Filters:
     columns = list(categories)
     flat = [condition for each in filters for condition in each]
     width = max((len(values) for values in categories.values()), default=0) + 1
@@ -160,19 +123,23 @@ def _compile_filters(
         tables[row, [categories[name].index(value) for value in values]] = 1
     conditions = np.array([columns.index(name) for name, _ in flat], dtype=np.int64)
     slots = np.cumsum([0, *(len(each) for each in filters)]).astype(np.int64)
-    return conditions, tables, slots
+    return kernel.Filters(slots, conditions, tables)
 
 
-def _spec(
+def _compile_wanted(
     features: Sequence[Feature],
     filters: Sequence[Filter],
     categories: dict[str, tuple[str, ...]],
     numbers: tuple[str, ...],
-) -> tuple[npt.NDArray[np.int64], ...]:
+) -> kernel.Wanted:
     def column(feature: Feature) -> int:
-        if feature.aggregate in _OF_NUMBERS:
+        if feature.aggregate in OF_NUMBERS:
             return numbers.index(str(feature.column))
-        return list(categories).index(str(feature.column)) if feature.aggregate in _OF_CATEGORIES else -1
+        return (
+            list(categories).index(str(feature.column))
+            if feature.aggregate in OF_CATEGORIES
+            else -1
+        )
 
     rows = sorted(
         (
@@ -185,4 +152,4 @@ def _spec(
         for output, feature in enumerate(features)
     )
     table = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    return tuple(np.ascontiguousarray(table[:, field]) for field in range(5))
+    return kernel.Wanted(*(np.ascontiguousarray(table[:, field]) for field in range(5)))

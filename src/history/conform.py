@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -124,7 +125,7 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
     raw = raw.reset_index(drop=True)
     problems = _Problems(raw, table, origin)
     data = {column.name: _column(column, raw, problems, timezone) for column in table.columns}
-    _fill_recorded(table, raw, data, problems, timezone)
+    _fill_recorded(raw, data, problems, timezone)
     extra = [name for name in raw.columns if table.attributes and name not in data]
     frame = pd.DataFrame({**data, **{name: _attribute(raw[name]) for name in extra}})
     frame[table.key] = frame[table.key].where(frame[table.key].notna(), _derived_ids(table, frame))
@@ -136,6 +137,9 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
     return Conformed(kept, rejects, int(duplicates.sum()))
 
 
+_EMPTY: dict[str, Any] = {"time": UTC_MICROSECONDS, "number": "float64", "value": "object"}
+
+
 def _is_missing(value: object) -> bool:
     return value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
 
@@ -144,8 +148,8 @@ def _column(
     column: Column, raw: pd.DataFrame, problems: _Problems, timezone: str | None
 ) -> pd.Series:
     if column.name not in raw.columns:
-        dtype = {"time": UTC_MICROSECONDS, "number": "float64", "value": "object"}
-        return pd.Series(index=raw.index, dtype=dtype.get(column.kind, "str"))
+        dtype: Any = _EMPTY.get(column.kind, "str")
+        return pd.Series(index=raw.index, dtype=dtype)
     values = raw[column.name]
     if column.kind == "time":
         clean = _times(values, column.name, problems, timezone)
@@ -207,9 +211,7 @@ def _numbers(values: pd.Series, column: Column, problems: _Problems) -> pd.Serie
     return numbers.where(np.isfinite(numbers))
 
 
-def _times(
-    values: pd.Series, name: str, problems: _Problems, timezone: str | None
-) -> pd.Series:
+def _times(values: pd.Series, name: str, problems: _Problems, timezone: str | None) -> pd.Series:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         clean = values.dt.tz_convert("UTC").astype(UTC_MICROSECONDS)
     elif pd.api.types.is_datetime64_dtype(values.dtype):
@@ -247,7 +249,7 @@ def _localized(
     forward to the first one that exists.
     """
     if timezone is None and naive.notna().any():
-        first = int(naive.notna().idxmax())
+        first: Any = naive.notna().idxmax()
         raise SourceError(
             f"{problems.origin}, row {first + 1}, {name}: {raw.loc[first]!s} carries no time zone; "
             "name the zone of such times with --timezone or [history] timezone, or write them "
@@ -260,7 +262,6 @@ def _localized(
 
 
 def _fill_recorded(
-    table: Table,
     raw: pd.DataFrame,
     data: dict[str, pd.Series],
     problems: _Problems,
@@ -302,7 +303,7 @@ def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
     if absent.any():
         names = [name for name in table.names if name not in (table.key, "recorded_at")]
         rows = frame.loc[absent, names].astype("str").fillna("")
-        joined = rows.agg("\x1f".join, axis=1) if len(names) else rows.index.astype("str")
+        joined = rows.agg("\x1f".join, axis=1) if names else rows.index.astype("str")
         ids[absent] = [
             hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in joined
         ]

@@ -92,7 +92,5 @@ def _frame(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
             frame[column.name] = frame[column.name].map(json.loads, na_action="ignore")
     if not table.attributes:
         return frame
-    unfolded = pd.DataFrame(
-        [json.loads(each) for each in frame["attributes"]], index=frame.index
-    )
+    unfolded = pd.DataFrame([json.loads(each) for each in frame["attributes"]], index=frame.index)
     return pd.concat([frame.drop(columns="attributes"), unfolded.sort_index(axis=1)], axis=1)

@@ -6,6 +6,8 @@ without conversion. Attributes of leads and accounts are one JSON object a row.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
 
 from history import tables as contracts
@@ -18,7 +20,7 @@ _TYPES = {"time": BigInteger, "number": Float}
 
 
 def _table(contract: contracts.Table) -> Table:
-    columns = [
+    columns: list[Column[Any]] = [
         Column(column.name, _TYPES.get(column.kind, Text), primary_key=column.name == contract.key)
         for column in contract.columns
     ]

@@ -17,10 +17,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from history.conform import Conformed, Reject, conform
 from history.errors import StoreError
+from history.extract import Extract
 from history.history import History, micros
 from history.reading import read_rows, read_table
 from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
-from history.extract import Extract
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
 
@@ -110,7 +110,10 @@ class Store:
         """
         conformed = {
             name: conform(
-                TABLES[name], table.frame, origin=table.origin, timezone=extract.timezone or timezone
+                TABLES[name],
+                table.frame,
+                origin=table.origin,
+                timezone=extract.timezone or timezone,
             )
             for name, table in extract.tables.items()
         }
@@ -182,7 +185,9 @@ class Store:
         history = History.from_frames(frames, current_only=named)
         until = observed_until
         if until is None and told is not None:
-            until = max(history.observed_until, pd.Timestamp(told, unit="us", tz="UTC").as_unit("us"))
+            until = max(
+                history.observed_until, pd.Timestamp(told, unit="us", tz="UTC").as_unit("us")
+            )
         return history if until is None else replace(history, observed_until=until)
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
@@ -323,13 +328,17 @@ def open_store(url: str) -> Store:
             "postgresql+psycopg://user@host/database"
         ) from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(f"{parsed.get_backend_name()!r}: the history lives in SQLite or PostgreSQL")
+        raise StoreError(
+            f"{parsed.get_backend_name()!r}: the history lives in SQLite or PostgreSQL"
+        )
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     elif parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     else:
-        raise StoreError("a history in memory would be lost: name a file, as in sqlite:///history.db")
+        raise StoreError(
+            "a history in memory would be lost: name a file, as in sqlite:///history.db"
+        )
     try:
         engine = create_engine(parsed)
     except NoSuchModuleError as error:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Table, func, literal_column, select, text
 from sqlalchemy import Column as StoredColumn
-from sqlalchemy import MetaData, and_, not_
+from sqlalchemy import Connection, MetaData, Table, and_, func, literal_column, not_, select, text
 
 from history.conform import Reject, json_value
 from history.history import micros
@@ -60,9 +59,7 @@ def upsert(connection: Connection, name: str, frame: pd.DataFrame, now: pd.Times
     _insert_new(connection, stored, stage)
     connection.execute(text(f"DROP TABLE {_STAGE}"))
     updated = max(changed, changes)
-    return Counts(
-        accepted=len(frame) - known, updated=updated, duplicate=max(0, known - updated)
-    )
+    return Counts(accepted=len(frame) - known, updated=updated, duplicate=max(0, known - updated))
 
 
 def quarantine(connection: Connection, rejects: list[Reject], now: pd.Timestamp) -> None:
@@ -159,9 +156,7 @@ def _known(connection: Connection, stored: Table, stage: Table) -> int:
 def _replace_changed(connection: Connection, stored: Table, stage: Table) -> int:
     """Update rows whose content differs; attributes are never overwritten here."""
     key = _key(stored)
-    compared = [
-        column.name for column in stored.columns if column.name not in (key, "attributes")
-    ]
+    compared = [column.name for column in stored.columns if column.name not in (key, "attributes")]
     same = and_(*(stored.c[name].is_not_distinct_from(stage.c[name]) for name in compared))
     differing = and_(stored.c[key] == stage.c[key], not_(same))
     result = connection.execute(
@@ -243,4 +238,3 @@ def _change(
 def _reject_id(reject: Reject) -> str:
     content = json.dumps([reject.table, reject.origin, reject.row, reject.raw])
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
-

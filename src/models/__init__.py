@@ -14,15 +14,25 @@ if TYPE_CHECKING:
     from models.evaluation import Evaluation, evaluate
     from models.registry import Registry
     from models.scoring import Scores, score
-    from models.search import tune
+    from models.search import TunedModel, tune
 
-__all__ = ["ConversionModel", "Evaluation", "Registry", "Scores", "evaluate", "score", "tune"]
+__all__ = [
+    "ConversionModel",
+    "Evaluation",
+    "Registry",
+    "Scores",
+    "TunedModel",
+    "evaluate",
+    "score",
+    "tune",
+]
 
 _HOMES = {
     "ConversionModel": "models.conversion",
     "Evaluation": "models.evaluation",
     "Registry": "models.registry",
     "Scores": "models.scoring",
+    "TunedModel": "models.search",
     "evaluate": "models.evaluation",
     "score": "models.scoring",
     "tune": "models.search",

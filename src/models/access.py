@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
+from mlflow.environment_variables import (
+    MLFLOW_DISABLE_TELEMETRY,
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
 from sqlalchemy.exc import SQLAlchemyError
@@ -85,6 +88,12 @@ def local_folder(artifacts: str) -> Path | None:
     if "://" in artifacts:
         return None
     return Path(artifacts).expanduser().resolve()
+
+
+def stay_quiet() -> None:
+    """Leave progress bars to the command line, which has its own."""
+    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():  # type: ignore[no-untyped-call]  # MLflow's
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]  # likewise
 
 
 def stay_private() -> None:

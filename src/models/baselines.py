@@ -85,20 +85,26 @@ class PointsScheme:
 
     def _award(self, feature: Feature, value: Floats) -> Floats:
         known = np.nan_to_num(value, nan=0.0)
-        if feature.source == "stages":
-            return 20.0 * (known > 0) if feature.aggregate == "reached" else np.zeros(len(value))
-        if feature.source != "engagements":
-            return np.zeros(len(value))
-        if feature.aggregate == "days_since_last" and not feature.where:
-            return np.where(value > 30, -10.0, 0.0)
-        if feature.aggregate != "count" or feature.window_days not in (28, 30):
-            return np.zeros(len(value))
+        if feature.source == "stages" and feature.aggregate == "any":
+            closing = "lost" in feature.where.get("stage", ())
+            return np.asarray((0.0 if closing else 20.0) * (known > 0))
+        if feature.source == "engagements" and feature.aggregate == "count":
+            return self._engaged(feature, known)
+        if feature.source == "engagements" and feature.aggregate == "days_since_last":
+            silent = value > 30 if not feature.where else np.zeros(len(value))
+            return np.asarray(-10.0 * silent)
+        return np.zeros(len(value))
+
+    def _engaged(self, feature: Feature, known: Floats) -> Floats:
+        if feature.window_days not in (28, 30) or not set(feature.where) <= {"kind"}:
+            return np.zeros(len(known))
         kinds = " ".join(kind for some in feature.where.values() for kind in some).lower()
         if "unsubscribe" in kinds:
-            return -20.0 * (known > 0)
+            return np.asarray(-20.0 * (known > 0))
         if any(word in kinds for word in self.STRONG):
-            return np.minimum(10.0 * known, 30.0)
-        return np.minimum((1.0 if any(word in kinds for word in self.WEAK) else 3.0) * known, 15.0)
+            return np.asarray(np.minimum(10.0 * known, 30.0))
+        each = 1.0 if any(word in kinds for word in self.WEAK) else 3.0
+        return np.asarray(np.minimum(each * known, 15.0))
 
 
 class FrequencyScore:
@@ -127,10 +133,9 @@ class FrequencyScore:
         for feature in self.features:
             if feature.categorical:
                 counts = _counts(values[feature.name], labels)
-                ratio = (counts["won"] + smooth) / (won + smooth)
-                self.ratios_[feature.name] = np.log(
-                    ratio / ((counts["lost"] + smooth) / (lost + smooth))
-                )
+                wins = (counts["won"] + smooth) / (won + smooth)
+                losses = (counts["lost"] + smooth) / (lost + smooth)
+                self.ratios_[feature.name] = (wins / losses).map(np.log)
         return self
 
     def probabilities(self, values: pd.DataFrame) -> Floats:
@@ -168,16 +173,15 @@ class DefaultBoosting:
 
     Parameters
     ----------
-    threads : 0 for as many as OpenMP gives.
     seed : of LightGBM.
     """
 
-    def __init__(self, threads: int = 1, seed: int = 7) -> None:
+    def __init__(self, seed: int = 7) -> None:
         self.parameters: dict[str, Any] = {
             "objective": "binary",
             "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": threads,
+            "force_col_wise": True,
+            "num_threads": 1,
             "seed": seed,
             "verbosity": -1,
         }

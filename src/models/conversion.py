@@ -101,10 +101,14 @@ class HorizonModel:
 
     def log_odds(self, X: Floats) -> Floats:
         """Return calibrated log-odds of encoded rows."""
+        if not len(X):
+            return np.zeros(0)
         return self.calibrator.calibrate(self.estimator.decision_function(X))
 
     def contributions(self, X: Floats) -> Floats:
         """Return calibrated log-odds by feature, base last; rows sum to `log_odds`."""
+        if not len(X):
+            return np.zeros((0, X.shape[1] + 1))
         raw = self.estimator.contributions(X)
         total, base = raw.sum(axis=1), raw[:, -1]
         moved, rested = self.calibrator.calibrate(total), self.calibrator.calibrate(base)

@@ -16,12 +16,14 @@ from models.baselines import BASELINES, Baseline
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.metrics import METRICS, figures, gain_curve, group_weights, mass_bins
+from models.parallel import in_parallel
 from models.splits import Holdout, Mask, instants, unseen_groups
 
 Floats = npt.NDArray[np.float64]
 FUTURE = "future"
 UNSEEN = "unseen accounts"
 MODEL = "model"
+Baselines = Mapping[str, Callable[[Sequence[Feature]], Baseline]]
 _LEAST_WINS = 10
 
 
@@ -84,10 +86,11 @@ class Evaluation:
     def metrics(self) -> dict[str, float]:
         """Return the model's own figures under flat names, as ``future_90d_log_loss``."""
         ours = self.figures[self.figures["predictor"] == MODEL]
+        columns = (ours[name] for name in ("segment", "horizon", "metric", "value"))
         return {
-            f"{row.segment.split()[0]}_{row.horizon}d_{row.metric}": float(row.value)
-            for row in ours.itertuples()
-            if np.isfinite(row.value)
+            f"{str(segment).split()[0]}_{horizon}d_{metric}": float(value)
+            for segment, horizon, metric, value in zip(*columns, strict=True)
+            if np.isfinite(value)
         }
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def evaluate(
     test: TrainingSet,
     *,
     past: TrainingSet | None = None,
-    baselines: Mapping[str, Callable[[Sequence[Feature]], Baseline]] = BASELINES,
+    baselines: Baselines = BASELINES,
     capacity: float = 0.1,
     draws: int = 200,
     seed: int = 7,
@@ -143,14 +146,9 @@ def evaluate(
     probabilities = _forecast(model, test)
     if not test.labels.notna().to_numpy().any():
         raise ModelError("no snapshot has a known label to judge on; observe for one horizon more")
-    parts = [
-        _horizon(test, past, horizon, probabilities[:, column], baselines, capacity, draws, seed)
-        for column, horizon in enumerate(test.horizons)
-    ]
-    joined = [
-        pd.concat([part[table] for part in parts], ignore_index=True)
-        for table in range(len(parts[0]))
-    ]
+    judge = _Judge(test, past, baselines, capacity, group_draws=(draws, seed))
+    parts = [judge.horizon(h, probabilities[:, i]) for i, h in enumerate(test.horizons)]
+    joined = [_concat(tables) for tables in zip(*parts, strict=True)]
     return Evaluation(joined[0], joined[1], joined[2], joined[3], capacity, notes)
 
 
@@ -170,74 +168,85 @@ def _forecast(model: ConversionModel | Floats, test: TrainingSet) -> Floats:
     return model.probabilities(test.values)
 
 
-Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]
-
-
-def _horizon(
-    test: TrainingSet,
-    past: TrainingSet | None,
-    horizon: int,
-    ours: Floats,
-    baselines: Mapping[str, Callable[[Sequence[Feature]], Baseline]],
-    capacity: float,
-    draws: int,
-    seed: int,
-) -> Tables:
-    known = test.labels[horizon].notna().to_numpy()
-    judged, y = test.take(known), test.labels[horizon].to_numpy(dtype=np.float64)[known]
-    forecasts = {MODEL: ours[known]}
-    segments = {FUTURE: np.ones(len(y), dtype=np.bool_)}
-    if past is not None and len(y):
-        trained = Holdout(int(instants(test).min()), instants(past)).past(past.labels, horizon)
-        forecasts |= _baselines(past.take(trained), horizon, judged.values, baselines)
-        segments[UNSEEN] = _unseen(past, trained, judged)
-    tables: tuple[list[pd.DataFrame], ...] = ([], [], [], [])
-    for segment, chosen in segments.items():
-        place = {"segment": segment, "horizon": horizon}
-        counted = {"n": int(chosen.sum()), "conversions": int(y[chosen].sum())}
-        counted["leads"] = judged.snapshots["lead_id"][chosen].nunique()
-        tables[1].append(pd.DataFrame([place | counted]))
-        if _LEAST_WINS <= counted["conversions"] < counted["n"]:
-            part = {name: p[chosen] for name, p in forecasts.items()}
-            weights = group_weights(np.asarray(judged.groups)[chosen], draws, seed)
-            tables[0].append(_compare(part, y[chosen], weights, capacity).assign(**place))
-            tables[2].append(_reliability(part[MODEL], y[chosen], weights).assign(**place))
-            if segment == FUTURE:
-                tables[3].append(_gains(part, y[chosen]).assign(horizon=horizon))
-    empty = (_FIGURES, [], _RELIABILITY, _GAIN)
-    joined = [
-        pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-        for frames, columns in zip(tables, empty, strict=True)
-    ]
-    return joined[0], joined[1], joined[2], joined[3]
-
-
 _FIGURES = [
     *("segment", "horizon", "predictor", "metric"),
     *("value", "low", "high", "gap", "gap_low", "gap_high"),
 ]
 _RELIABILITY = ["segment", "horizon", "bin", "n", "promised", "observed", "low", "high"]
 _GAIN = ["horizon", "predictor", "worked", "won"]
+_EMPTY = (_FIGURES, ["segment", "horizon", "n", "conversions", "leads"], _RELIABILITY, _GAIN)
+Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
-def _baselines(
-    past: TrainingSet,
-    horizon: int,
-    values: pd.DataFrame,
-    baselines: Mapping[str, Callable[[Sequence[Feature]], Baseline]],
-) -> dict[str, Floats]:
-    y = past.labels[horizon].to_numpy(dtype=np.float64)
-    if not 0 < y.sum() < len(y):
-        return {}
-    return {
-        name: make(past.features).fit(past.values, y).probabilities(values)
-        for name, make in baselines.items()
-    }
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Judges forecasts of one horizon after the other, on the same snapshots."""
+
+    test: TrainingSet
+    past: TrainingSet | None
+    baselines: Baselines
+    capacity: float
+    group_draws: tuple[int, int]
+
+    def horizon(self, horizon: int, ours: Floats) -> Tables:
+        """Return figures, counts, reliability and gain of one horizon."""
+        known = self.test.labels[horizon].notna().to_numpy()
+        judged = self.test.take(known)
+        forecasts, segments = {MODEL: ours[known]}, {FUTURE: np.ones(int(known.sum()), np.bool_)}
+        if self.past is not None and len(judged):
+            start = int(instants(self.test).min())
+            trained = Holdout(start, instants(self.past)).past(self.past.labels, horizon)
+            forecasts |= self._baselines(self.past.take(trained), horizon, judged.values)
+            segments[UNSEEN] = unseen_groups(judged.groups, self.past.groups[trained])
+        parts = [
+            self._segment(judged, horizon, name, chosen, forecasts)
+            for name, chosen in segments.items()
+        ]
+        joined = [_concat(tables) for tables in zip(*parts, strict=True)]
+        return joined[0], joined[1], joined[2], joined[3]
+
+    def _segment(
+        self,
+        judged: TrainingSet,
+        horizon: int,
+        segment: str,
+        chosen: Mask,
+        forecasts: Mapping[str, Floats],
+    ) -> Tables:
+        y = judged.labels[horizon].to_numpy(dtype=np.float64)[chosen]
+        leads = judged.snapshots["lead_id"][chosen].nunique()
+        counts = pd.DataFrame([[segment, horizon, len(y), int(y.sum()), leads]], columns=_EMPTY[1])
+        figures, _, reliability, gain = (pd.DataFrame(columns=names) for names in _EMPTY)
+        if _LEAST_WINS <= y.sum() < len(y):
+            part = {name: p[chosen] for name, p in forecasts.items()}
+            draws, seed = self.group_draws
+            weights = group_weights(np.asarray(judged.groups)[chosen], draws, seed)
+            figures = _compare(part, y, weights, self.capacity)
+            reliability = _reliability(part[MODEL], y, weights)
+            gain = _gains(part, y)
+        figures = figures.assign(segment=segment, horizon=horizon)
+        reliability = reliability.assign(segment=segment, horizon=horizon)
+        gain = gain.assign(horizon=horizon) if segment == FUTURE else gain.iloc[:0]
+        return figures, counts, reliability, gain
+
+    def _baselines(
+        self, past: TrainingSet, horizon: int, values: pd.DataFrame
+    ) -> dict[str, Floats]:
+        y = past.labels[horizon].to_numpy(dtype=np.float64)
+        if not 0 < y.sum() < len(y):
+            return {}
+
+        def forecast(name: str) -> Floats:
+            fitted = self.baselines[name](past.features).fit(past.values, y)
+            return fitted.probabilities(values)
+
+        names = list(self.baselines)
+        return dict(zip(names, in_parallel(forecast, names, 2), strict=True))
 
 
-def _unseen(past: TrainingSet, trained: Mask, judged: TrainingSet) -> Mask:
-    known = np.unique(np.asarray(past.groups).astype(str)[trained])
-    return ~np.isin(np.asarray(judged.groups).astype(str), known)
+def _concat(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]
 
 
 def _compare(
@@ -248,8 +257,8 @@ def _compare(
     for name, result in results.items():
         for metric, (_, more) in METRICS.items():
             gap = (results[MODEL][metric] - result[metric]) * (1 if more else -1)
-            row = {"predictor": name, "metric": metric}
-            rows.append(row | _summary(result[metric], "") | _summary(gap, "gap"))
+            summaries = _summary(result[metric], "") | _summary(gap, "gap")
+            rows.append({"predictor": name, "metric": metric, **summaries})
     frame = pd.DataFrame(rows).rename(columns={"gap_value": "gap"})
     return frame.reindex(columns=_FIGURES)
 
@@ -261,8 +270,8 @@ def _summary(draws: Floats, prefix: str) -> dict[str, float]:
 
 
 def _reliability(p: Floats, y: Floats, weights: Floats) -> pd.DataFrame:
-    bins = mass_bins(p)
-    member = np.eye(int(bins.max()) + 1)[bins]
+    occupied, bins = np.unique(mass_bins(p), return_inverse=True)
+    member = np.eye(len(occupied))[bins]
     sums = weights @ member
     with np.errstate(invalid="ignore", divide="ignore"):
         observed = (weights @ (member * y[:, None])) / sums
@@ -270,7 +279,7 @@ def _reliability(p: Floats, y: Floats, weights: Floats) -> pd.DataFrame:
     mean = (p @ member) / sums[0]
     columns = {"promised": mean, "observed": observed[0], "low": low, "high": high}
     frame = pd.DataFrame({"bin": np.arange(len(mean)), "n": sums[0].astype(np.int64), **columns})
-    return frame[frame["n"] > 0].reset_index(drop=True).reindex(columns=_RELIABILITY)
+    return frame.reindex(columns=_RELIABILITY)
 
 
 def _gains(forecasts: Mapping[str, Floats], y: Floats) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import lightgbm
@@ -18,6 +19,7 @@ from models.conversion import ConversionModel, HorizonModel, Prior
 from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.estimators import Additive
+from models.parallel import in_parallel
 from models.recipe import Recipe
 from models.splits import ForwardSplit, Mask, group_holdout
 
@@ -68,13 +70,13 @@ class Fitting:
     folds : forward folds for search and calibration.
     seed : of every draw.
     min_conversions : below this many converted leads the model is a prior.
-    threads : 0 for as many as OpenMP gives.
+    workers : fits at a time; the result does not depend on it.
     """
 
     folds: int = 3
     seed: int = 7
     min_conversions: int = 30
-    threads: int = 1
+    workers: int = 2
 
 
 def make_folds(
@@ -92,8 +94,8 @@ def make_folds(
     rng = np.random.default_rng(fitting.seed)
     y = training_set.labels[horizon].to_numpy(dtype=np.float64)
     folds = []
-    for train, test in _positions(training_set, horizon, fitting):
-        train, test = _thinned(train, most_rows, rng), _thinned(test, most_rows // 2, rng)
+    for before, after in _positions(training_set, horizon, fitting):
+        train, test = _thinned(before, most_rows, rng), _thinned(after, most_rows // 2, rng)
         if 0 < y[train].sum() < len(train) and len(test):
             folds.append(_fold(training_set, y, train, test))
     return folds
@@ -152,14 +154,15 @@ def forecast_folds(
     training_set: TrainingSet, horizon: int, recipe: Recipe, fitting: Fitting
 ) -> Forecasts:
     """Return what the recipe forecasts for the test rows of each fold."""
-    found = Forecasts()
-    for fold in make_folds(training_set, horizon, fitting):
-        estimator = recipe.estimator(
-            fold.categorical, directions(training_set), fitting.seed, fitting.threads
-        )
+
+    def forecast(fold: Fold) -> Forecasts:
+        estimator = recipe.estimator(fold.categorical, directions(training_set), fitting.seed)
         log_odds = estimator.fit(fold.X, fold.y).decision_function(fold.X_test)
-        found = found.joined(Forecasts(log_odds, fold.y_test))
-    return found
+        return Forecasts(log_odds, fold.y_test)
+
+    folds = make_folds(training_set, horizon, fitting)
+    found = in_parallel(forecast, folds, fitting.workers)
+    return reduce(Forecasts.joined, found, Forecasts())
 
 
 def fit_model(
@@ -193,7 +196,8 @@ def fit_model(
     if conversions < fitting.min_conversions:
         models = [_prior(training_set, h, usable[h], X.shape[1]) for h in training_set.horizons]
     else:
-        models = _fitted(training_set, X, tuple(encoder.levels_), recipe, usable, fitting)
+        codes = tuple(encoder.levels_)
+        models = _fitted(training_set, X, recipe, usable, fitting, categorical=codes)
         models = [replace(m, calibrator=_platt(m, forecasts, X, training_set)) for m in models]
     model = ConversionModel(
         features=training_set.features,
@@ -201,7 +205,8 @@ def fit_model(
         models=tuple(models),
         target=training_set.target,
         reference=np.zeros(0),
-        metadata=_metadata(training_set, recipe, fitting, until, conversions, usable),
+        metadata=_metadata(training_set, recipe, fitting, usable[primary])
+        | {"trained_until": until.isoformat()},
     )
     return replace(model, reference=_reference(model, training_set, X))
 
@@ -209,26 +214,29 @@ def fit_model(
 def _fitted(
     training_set: TrainingSet,
     X: Floats,
-    categorical: tuple[int, ...],
     recipe: Recipe,
     usable: Mapping[int, Mask],
     fitting: Fitting,
+    *,
+    categorical: tuple[int, ...],
 ) -> list[HorizonModel]:
-    """Fit the last horizon first: a shorter one with too few conversions borrows from it."""
-    models: list[HorizonModel] = []
-    for horizon in reversed(training_set.horizons):
-        chosen = usable[horizon]
-        y = training_set.labels[horizon].to_numpy(dtype=np.float64)[chosen]
-        estimator: Additive
-        if models and converted_leads(training_set, horizon, chosen) < fitting.min_conversions:
-            estimator = models[0].estimator
-        else:
-            way = directions(training_set)
-            estimator = recipe.estimator(categorical, way, fitting.seed, fitting.threads).fit(
-                X[chosen], y
-            )
-        models.insert(0, HorizonModel(horizon, estimator))
-    return models
+    """Fit each horizon; one with too few conversions of its own borrows from the last one."""
+    last = training_set.horizons[-1]
+    own = [
+        horizon
+        for horizon in training_set.horizons
+        if horizon == last
+        or converted_leads(training_set, horizon, usable[horizon]) >= fitting.min_conversions
+    ]
+
+    def fit(horizon: int) -> Additive:
+        rows = usable[horizon]
+        y = training_set.labels[horizon].to_numpy(dtype=np.float64)[rows]
+        estimator = recipe.estimator(categorical, directions(training_set), fitting.seed)
+        return estimator.fit(X[rows], y)
+
+    fitted = dict(zip(own, in_parallel(fit, own, fitting.workers), strict=True))
+    return [HorizonModel(h, fitted.get(h, fitted[last])) for h in training_set.horizons]
 
 
 def _platt(
@@ -268,19 +276,12 @@ def _reference(model: ConversionModel, training_set: TrainingSet, X: Floats) -> 
 
 
 def _metadata(
-    training_set: TrainingSet,
-    recipe: Recipe,
-    fitting: Fitting,
-    until: pd.Timestamp,
-    conversions: int,
-    usable: Mapping[int, Mask],
+    training_set: TrainingSet, recipe: Recipe, fitting: Fitting, rows: Mask
 ) -> dict[str, Any]:
-    primary = training_set.horizons[-1]
     return {
         "history_digest": training_set.history_digest,
         "definitions_digest": training_set.definitions_digest,
         "data_digest": training_set.digest,
-        "trained_until": until.isoformat(),
         "observed_until": training_set.observed_until.isoformat(),
         "target": training_set.target,
         "horizons": list(training_set.horizons),
@@ -288,9 +289,9 @@ def _metadata(
         "min_conversions": fitting.min_conversions,
         "chosen": recipe.kind,
         "recipe": recipe.as_dict(),
-        "snapshots": int(usable[primary].sum()),
-        "leads": int(training_set.snapshots["lead_id"][usable[primary]].nunique()),
-        "conversions": conversions,
+        "snapshots": int(rows.sum()),
+        "leads": int(training_set.snapshots["lead_id"][rows].nunique()),
+        "conversions": converted_leads(training_set, training_set.horizons[-1], rows),
         "versions": {
             "lightgbm": lightgbm.__version__,
             "numpy": np.__version__,

@@ -1,4 +1,8 @@
-"""Pictures of a model, for MLflow and the report: matplotlib figures, without pyplot's state."""
+"""Pictures of an evaluation and of what drives conversion.
+
+Plain matplotlib figures, made without pyplot and its global state: save one with
+``figure.savefig(path)``.
+"""
 
 from __future__ import annotations
 
@@ -7,118 +11,165 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from features.training_set import TrainingSet
 from models.evaluation import FUTURE, MODEL, Evaluation
 from models.explanation import importance
+from models.metrics import METRICS
 from models.search import TunedModel
 
-INK, QUIET, STRONG = "#1c2430", "#9aa5b1", "#2f7f6a"
+_OURS, _OTHER, _FAINT = "#1f6f8b", "#9aa5ab", "#d5dbde"
+_NEWEST = 5000
 
 
 def training_plots(tuned: TunedModel, training_set: TrainingSet) -> dict[str, Figure]:
-    """Draw what belongs to a training, by file name without suffix.
+    """Draw every picture of a training that there is data for, by file name without suffix.
 
     Parameters
     ----------
-    tuned : the model and its evaluation.
-    training_set : what it learned from; importance is over its newest known snapshots.
+    tuned : the model, its evaluation and the trials.
+    training_set : what it learned from; importance is over its newest snapshots.
     """
-    plots: dict[str, Figure] = {}
-    evaluation = tuned.evaluation
-    if len(evaluation.figures):
-        plots["reliability"] = reliability_plot(evaluation)
-        plots["gain"] = gain_plot(evaluation)
-        plots["baselines"] = baselines_plot(evaluation)
-    if len(tuned.trials):
-        plots["search"] = search_plot(tuned.trials)
+    drawn = evaluation_plots(tuned.evaluation)
+    if tuned.trials["value"].notna().any():
+        drawn["search"] = search_plot(tuned.trials)
     if tuned.model.kind == "fitted":
-        newest = training_set.take(np.arange(max(0, len(training_set) - 5000), len(training_set)))
-        plots["importance"] = importance_plot(importance(tuned.model, newest))
-    return plots
+        newest = np.argsort(training_set.snapshots["as_of"].to_numpy())[-_NEWEST:]
+        drawn["importance"] = importance_plot(importance(tuned.model, training_set.take(newest)))
+    return drawn
+
+
+def evaluation_plots(evaluation: Evaluation) -> dict[str, Figure]:
+    """Draw every picture of an evaluation that there is data for, by name."""
+    drawn = {}
+    if len(evaluation.reliability):
+        drawn["reliability"] = reliability_plot(evaluation)
+    if len(evaluation.gain):
+        drawn["gain"] = gain_plot(evaluation)
+    if len(evaluation.figures):
+        drawn["baselines"] = baselines_plot(evaluation)
+    return drawn
 
 
 def reliability_plot(evaluation: Evaluation) -> Figure:
-    """Draw promised against observed rates, in bins of equal mass, one panel per horizon."""
-    horizons = evaluation.horizons
-    figure, axes = _figure(len(horizons))
-    for axis, horizon in zip(axes, horizons, strict=True):
-        table = evaluation.reliability
-        rows = table[(table["horizon"] == horizon) & (table["segment"] == FUTURE)]
-        top = float(np.nanmax(rows[["promised", "high"]].to_numpy(), initial=0.01)) * 1.05
-        axis.plot([0, top], [0, top], color=QUIET, linewidth=1)
-        spread = np.abs(rows[["low", "high"]].to_numpy().T - rows["observed"].to_numpy())
-        axis.errorbar(
-            rows["promised"], rows["observed"], yerr=spread, fmt="o", color=STRONG, capsize=3
+    """Draw promised against observed shares, ten equal parts of the leads per horizon."""
+    shown = evaluation.reliability[evaluation.reliability["segment"] == FUTURE]
+    figure, axes = _canvas(5.0, 4.5)
+    top = float(max(shown["promised"].max(), shown["high"].max(), 1e-3)) * 1.05
+    axes.plot([0, top], [0, top], color=_OTHER, linewidth=1, linestyle="--")
+    for (horizon, part), shade in zip(shown.groupby("horizon"), _shades(shown), strict=True):
+        spread = np.clip([part["observed"] - part["low"], part["high"] - part["observed"]], 0, None)
+        axes.errorbar(
+            part["promised"],
+            part["observed"],
+            yerr=spread,
+            marker="o",
+            markersize=4,
+            linewidth=1,
+            color=shade,
+            label=f"{horizon} days",
         )
-        axis.set(title=f"{horizon} days", xlabel="promised", ylabel="observed")
+    _percent(axes, "promised probability", "share that converted")
+    axes.legend(frameon=False)
+    axes.set_title("Does the number mean what it says?")
     return figure
 
 
-def gain_plot(evaluation: Evaluation) -> Figure:
-    """Draw the share of wins among the leads worked, best first, at the last horizon."""
-    figure, (axis,) = _figure(1)
-    rows = evaluation.gain[evaluation.gain["horizon"] == evaluation.horizons[-1]]
-    for name, part in rows.groupby("predictor", sort=False):
+def gain_plot(evaluation: Evaluation, horizon: int | None = None) -> Figure:
+    """Draw which share of the wins the best-ranked leads hold, beside baselines and foresight."""
+    chosen = evaluation.gain["horizon"].max() if horizon is None else horizon
+    shown = evaluation.gain[evaluation.gain["horizon"] == chosen]
+    figure, axes = _canvas(5.5, 4.5)
+    for name, part in shown.groupby("predictor", sort=False):
         ours = name == MODEL
-        axis.plot(
-            part["worked"], part["won"], label=str(name),
-            color=STRONG if ours else None, linewidth=2.5 if ours else 1.0,
+        axes.plot(
+            part["worked"],
+            part["won"],
+            label=str(name),
+            linewidth=2.2 if ours else 1.1,
+            color=_OURS if ours else None,
+            zorder=3 if ours else 2,
         )
-    axis.set(xlabel="share of leads worked", ylabel="share of wins among them")
-    axis.legend(frameon=False, fontsize=8)
+    axes.axvline(evaluation.capacity, color=_FAINT, linewidth=1)
+    _percent(axes, "share of leads worked, best first", f"share of wins in {chosen} days")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.set_title("Wins found by working the best first")
     return figure
 
 
-def baselines_plot(evaluation: Evaluation, metric: str = "log_loss") -> Figure:
-    """Draw one figure of merit of the model and its baselines, with 95 % intervals."""
-    figure, (axis,) = _figure(1)
+def baselines_plot(
+    evaluation: Evaluation, metric: str = "log_loss", horizon: int | None = None
+) -> Figure:
+    """Draw one figure of merit of the model and every baseline, with 95 % intervals."""
     table = evaluation.figures
-    chosen = (
-        (table["metric"] == metric)
-        & (table["segment"] == FUTURE)
-        & (table["horizon"] == evaluation.horizons[-1])
-    )
-    rows = table[chosen].iloc[::-1]
-    spread = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
-    colors = [STRONG if name == MODEL else QUIET for name in rows["predictor"]]
-    axis.barh(rows["predictor"], rows["value"], xerr=spread, color=colors, ecolor=INK)
-    low = float(rows["low"].min())
-    axis.set(xlabel=metric.replace("_", " "), xlim=(max(0.0, low * 0.9), None))
+    chosen = table["horizon"].max() if horizon is None else horizon
+    shown = table[
+        (table["horizon"] == chosen) & (table["segment"] == FUTURE) & (table["metric"] == metric)
+    ]
+    figure, axes = _canvas(6.0, 0.6 + 0.5 * max(len(shown), 2))
+    spread = np.clip([shown["value"] - shown["low"], shown["high"] - shown["value"]], 0, None)
+    places = np.arange(len(shown))[::-1]
+    colors = [_OURS if name == MODEL else _OTHER for name in shown["predictor"]]
+    axes.barh(places, shown["value"], xerr=spread, color=colors, height=0.6)
+    axes.set_yticks(places, list(shown["predictor"]))
+    words, more = METRICS[metric]
+    axes.set_xlabel(f"{words} within {chosen} days ({'more' if more else 'less'} is better)")
     return figure
 
 
 def importance_plot(table: pd.DataFrame, most: int = 15) -> Figure:
-    """Draw the strongest features by their mean absolute effect."""
-    figure, (axis,) = _figure(1, height=5.0)
-    rows = table.head(most).iloc[::-1]
-    axis.barh(rows["label"], 100 * rows["share"], color=STRONG)
-    axis.set(xlabel="share of all effects, per cent (association, not cause)")
-    axis.tick_params(axis="y", labelsize=8)
+    """Draw the strongest features by mean effect, in points of probability."""
+    shown = table.head(most)
+    figure, axes = _canvas(7.0, 0.8 + 0.3 * max(len(shown), 2))
+    places = np.arange(len(shown))[::-1]
+    names = shown["label"] if "label" in shown else shown["group"]
+    axes.barh(places, 100 * shown["mean_abs_effect"], color=_OURS, height=0.6)
+    axes.set_yticks(places, [str(name) for name in names])
+    axes.set_xlabel("mean effect on the probability, in percentage points (association, not cause)")
     return figure
 
 
 def search_plot(trials: pd.DataFrame) -> Figure:
-    """Draw the search: every trial's log loss and the best so far."""
-    figure, (axis,) = _figure(1)
-    axis.plot(trials["number"], trials["value"], "o", color=QUIET, label="trial")
-    axis.step(trials["number"], trials["best"], color=STRONG, where="post", label="best so far")
-    axis.set(xlabel="trial", ylabel="log loss on forward folds")
-    axis.legend(frameon=False)
+    """Draw the log loss of every finished trial and the best so far."""
+    figure, axes = _canvas(6.0, 3.5)
+    complete = trials[trials["state"] == "complete"]
+    for kind, part in complete.groupby("kind"):
+        axes.plot(
+            part["number"].to_numpy(), part["value"].to_numpy(), "o", markersize=4, label=str(kind)
+        )
+    axes.step(trials["number"], trials["best"], where="post", color=_OURS, label="best so far")
+    axes.set_xlabel("trial")
+    axes.set_ylabel("log loss, mean of the forward folds")
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def _figure(panels: int, height: float = 3.6) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(3.6 * panels + 1.4, height), layout="constrained")
-    axes = [figure.add_subplot(1, panels, place + 1) for place in range(panels)]
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
 def to_svg(figure: Figure) -> bytes:
-    """Return a figure as SVG without its date, so that equal figures are equal bytes."""
+    """Return a figure as SVG without its date."""
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _percent(axes: Axes, x: str, y: str) -> None:
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
+def _shades(shown: pd.DataFrame) -> list[str]:
+    count = shown["horizon"].nunique()
+    palette = ["#8fc1cf", "#4d98ad", "#1f6f8b", "#0b4256"]
+    return [palette[min(index + max(0, 3 - count), 3)] for index in range(count)]

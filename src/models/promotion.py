@@ -17,6 +17,7 @@ import pandas as pd
 
 from features.declaration import Feature
 from features.training_set import TrainingSet
+from history.history import micros
 from models.access import RegistryError
 from models.conversion import ConversionModel
 from models.errors import ModelError
@@ -203,8 +204,7 @@ def _unseen(training_set: TrainingSet, horizon: int, since: pd.Timestamp) -> npt
 
 def _past_rate(training_set: TrainingSet, horizon: int, since: pd.Timestamp) -> float:
     """Return the share that converted among what was known at `since`: the naive forecast."""
-    start = since.tz_convert("UTC").as_unit("us").value
-    known = Holdout(start, instants(training_set)).past(training_set.labels, horizon)
+    known = Holdout(micros(since), instants(training_set)).past(training_set.labels, horizon)
     past = training_set.labels[horizon].to_numpy(dtype=np.float64)[known]
     return float(past.mean()) if len(past) else 0.5
 
@@ -229,13 +229,16 @@ def _interval(gains: Floats, groups: npt.NDArray[Any], seed: int) -> tuple[float
 
 def _verdict(found: Decision) -> str:
     rival = "the champion" if found.against == "champion" else "the same rate for everybody"
-    better = found.advantage >= 0
+    better = found.advantage > 0
     low, high = (found.low, found.high) if better else (-found.high, -found.low)
+    judged_on = f"on {found.snapshots:,} snapshots, {found.horizon} days ahead"
+    if found.advantage == 0:
+        return f"The challenger forecasts just as well as {rival} {judged_on}: it stays challenger."
     end = "it serves" if found.promote else "not shown to be better, so it stays challenger"
     return (
         f"The challenger is {'better' if better else 'worse'} than {rival} by "
-        f"{abs(found.advantage):.4f} log loss (95 % interval {low:.4f} to {high:.4f}) on "
-        f"{found.snapshots:,} snapshots, {found.horizon} days ahead: {end}."
+        f"{abs(found.advantage):.4f} log loss (95 % interval {low:.4f} to {high:.4f}) "
+        f"{judged_on}: {end}."
     )
 
 

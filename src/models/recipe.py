@@ -54,7 +54,7 @@ class Recipe:
         return LogisticModel(C=self.C, categorical=tuple(categorical))
 
     def boosting(
-        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 1
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int
     ) -> SmallBoosting:
         """Return the boosted part, not fitted."""
         return SmallBoosting(
@@ -67,16 +67,15 @@ class Recipe:
             monotone=tuple(directions) if self.monotone else (),
             categorical=tuple(categorical),
             seed=seed,
-            threads=threads,
         )
 
     def estimator(
-        self, categorical: Sequence[int], directions: Sequence[int], seed: int, threads: int = 1
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int
     ) -> LogisticModel | SmallBoosting | LogitBlend:
         """Return the estimator, not fitted."""
         if self.kind == "logistic":
             return self.linear(categorical)
-        boosting = self.boosting(categorical, directions, seed, threads)
+        boosting = self.boosting(categorical, directions, seed)
         if self.kind == "boosting":
             return boosting
         return LogitBlend(self.linear(categorical), boosting, self.weight)

@@ -5,17 +5,15 @@ The only module that knows Optuna.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import optuna
 import pandas as pd
-from scipy.special import expit
 
 from features.training_set import TrainingSet
 from models.conversion import ConversionModel
@@ -31,7 +29,7 @@ from models.fitting import (
     forecast_folds,
     make_folds,
 )
-from models.metrics import log_losses
+from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
 from models.recipe import Recipe
 from models.splits import Holdout, Mask, forward_holdout
 
@@ -39,17 +37,14 @@ Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, float], None]
 OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
 
-_CHECKPOINTS = 20
-_WEIGHTS = (0.3, 0.5, 0.7)
 _SEARCH_ROWS = 12_000
-_PATIENCE = 40
 
 FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.001},
     {"kind": "boosting", "learning_rate": 0.1, "leaves": 3, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5, "monotone": False},
+    | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.03},
 )
 """Tried before anything else, so that even four trials give a sound model."""
@@ -87,7 +82,7 @@ def tune(
     min_conversions: int = 30,
     holdout: float = 0.25,
     capacity: float = 0.1,
-    threads: int = 1,
+    workers: int = 2,
     storage: str | None = None,
     progress: Progress | None = None,
     on_trial: OnTrial | None = None,
@@ -104,7 +99,7 @@ def tune(
     min_conversions : below so many converted leads the model is a prior, and nothing is tried.
     holdout : share of the mature snapshots, the newest, kept for the evaluation.
     capacity : share of the snapshots that could be worked, for lift and wins.
-    threads : for LightGBM; 0 for as many as OpenMP gives. The result does not depend on it.
+    workers : fits at a time; the result does not depend on it.
     storage : Optuna storage URL to keep trials in and to resume from.
     progress : called after each trial with the number of trials done and the best value.
     on_trial : called after each trial with its number, parameters, value and state.
@@ -115,31 +110,38 @@ def tune(
     """
     if not len(training_set):
         raise ModelError("the training set has no snapshots; ingest leads or choose a later until")
-    fitting = Fitting(folds, seed, min_conversions, threads)
+    fitting = Fitting(folds, seed, min_conversions, workers)
     held = _holdout(training_set, holdout)
-    rows = _past_rows(training_set, held)
     primary = training_set.horizons[-1]
-    past = training_set.take(rows[primary])
+    past = training_set.take(_past_rows(training_set, held)[primary])
     enough = converted_leads(past, primary) >= min_conversions
     found = make_folds(past, primary, fitting, _SEARCH_ROWS) if enough else []
     recipe, table = Recipe(), _trial_frame([])
     if found:
         search = _Search(found, directions(training_set), fitting)
-        study = search.run(training_set.digest, trials, timeout_s, storage, progress, on_trial)
+        study = search.run(
+            name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}",
+            trials=trials,
+            timeout_s=timeout_s,
+            storage=storage,
+            progress=progress,
+            on_trial=on_trial,
+        )
         recipe, table = search.best(study), _trial_frame(study.trials)
-    return _finish(training_set, recipe, table, held, rows, fitting, capacity)
+    return _finish(training_set, recipe, fitting, trials=table, held=held, capacity=capacity)
 
 
 def _finish(
     training_set: TrainingSet,
     recipe: Recipe,
-    table: pd.DataFrame,
-    held: Holdout | None,
-    rows: Mapping[int, Mask],
     fitting: Fitting,
+    *,
+    trials: pd.DataFrame,
+    held: Holdout | None,
     capacity: float,
 ) -> TunedModel:
     """Calibrate and judge on the past, then fit to everything with all forward forecasts."""
+    rows = _past_rows(training_set, held)
     forecasts = {
         horizon: forecast_folds(training_set.take(rows[horizon]), horizon, recipe, fitting)
         for horizon in training_set.horizons
@@ -148,7 +150,7 @@ def _finish(
     if held is None:
         model = fit_model(training_set, recipe, forecasts, fitting, until=until)
         note = "The history is too short to hold out a future part: nothing was judged."
-        return TunedModel(model, model, _nothing(capacity, note), table, None)
+        return TunedModel(model, model, _nothing(capacity, note), trials, None)
     judged = fit_model(training_set, recipe, forecasts, fitting, until=held.when, rows=rows)
     test = training_set.take(held.future() & training_set.labels.notna().any(axis=1).to_numpy())
     notes = (judged.message,) if judged.kind == "prior" else ()
@@ -158,7 +160,7 @@ def _finish(
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
     model = fit_model(training_set, recipe, joined, fitting, until=until)
-    return TunedModel(model, judged, evaluation, table, held.when)
+    return TunedModel(model, judged, evaluation, trials, held.when)
 
 
 def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
@@ -197,16 +199,12 @@ class _Search:
     """The objective: mean log loss over the folds, the best number of rounds found on the way."""
 
     def __init__(self, folds: list[Fold], ways: tuple[int, ...], fitting: Fitting) -> None:
-        self.folds, self.ways, self.fitting = folds, ways, fitting
-        blank = Recipe().boosting(folds[0].categorical, ways, fitting.seed)
-        self.binned = []
-        for fold in folds:
-            blank.categorical = fold.categorical
-            train = blank.dataset(fold.X, fold.y)
-            self.binned.append((train, blank.dataset(fold.X_test, fold.y_test, train)))
+        self.objectives = [FoldObjective(fold, ways, fitting.seed) for fold in folds]
+        self.ways, self.fitting = ways, fitting
 
     def run(
         self,
+        *,
         name: str,
         trials: int,
         timeout_s: float | None,
@@ -237,73 +235,29 @@ class _Search:
         complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
         if not complete:
             return Recipe.from_parameters(FIRST_TRIALS[0])
-        best = min(complete, key=lambda t: (t.value, t.number))
+        best = min(complete, key=lambda t: (t.values, t.number))
         return Recipe.from_parameters({**best.params, **best.user_attrs})
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        recipe = Recipe.from_parameters(_suggest(trial))
-        recipe = replace(recipe, rounds=int(np.clip(20 / recipe.learning_rate, 100, 600)))
+        recipe = Recipe.from_parameters(_suggest(trial, bound=any(self.ways)))
+        recipe = replace(recipe, rounds=most_rounds(recipe))
         tables: list[Floats] = []
-        for step in range(len(self.folds)):
-            tables.append(self._losses(step, recipe))
+        for step, fold in enumerate(self.objectives):
+            tables.append(fold.losses(recipe))
             mean = np.mean(tables, axis=0)
             trial.report(float(mean.min()), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
         row, column = np.unravel_index(np.argmin(mean), mean.shape)
         if recipe.kind != "logistic":
-            trial.set_user_attr("rounds", int(row + 1) * _stride(recipe))
+            trial.set_user_attr("rounds", int(row + 1) * stride(recipe))
         if recipe.kind == "blend":
-            trial.set_user_attr("weight", _WEIGHTS[column])
+            trial.set_user_attr("weight", WEIGHTS[column])
         return float(mean.min())
 
-    def _losses(self, step: int, recipe: Recipe) -> Floats:
-        """Log loss on one fold, a row per number of rounds, a column per weight."""
-        fold = self.folds[step]
-        linear = np.zeros(len(fold.y_test))
-        if recipe.kind != "boosting":
-            model = recipe.linear(fold.categorical).fit(fold.X, fold.y)
-            linear = model.decision_function(fold.X_test)
-        if recipe.kind == "logistic":
-            return np.array([[log_losses(expit(linear), fold.y_test).mean()]])
-        staged = self._staged(step, recipe)
-        weights = _WEIGHTS if recipe.kind == "blend" else (1.0,)
-        return np.array(
-            [
-                [log_losses(expit((1 - w) * linear + w * s), fold.y_test).mean() for w in weights]
-                for s in staged
-            ]
-        )
 
-    def _staged(self, step: int, recipe: Recipe) -> list[Floats]:
-        """Log-odds of a fold's test rows after each stride of rounds; the last one repeats."""
-        fold, (train, test) = self.folds[step], self.binned[step]
-        boosting = recipe.boosting(
-            fold.categorical, self.ways, self.fitting.seed, self.fitting.threads
-        )
-        booster = lgb.train(
-            boosting.parameters(len(fold.y)) | {"metric": "binary_logloss"},
-            train,
-            recipe.rounds,
-            valid_sets=[test],
-            callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
-        )
-        stride, total, stages = _stride(recipe), np.zeros(len(fold.y_test)), []
-        for start in range(0, _CHECKPOINTS * stride, stride):
-            if start < booster.current_iteration():
-                total = total + booster.predict(
-                    fold.X_test, start_iteration=start, num_iteration=stride, raw_score=True
-                )
-            stages.append(total)
-        return stages
-
-
-def _stride(recipe: Recipe) -> int:
-    return int(np.clip(20 / recipe.learning_rate, 100, 600)) // _CHECKPOINTS
-
-
-def _suggest(trial: optuna.Trial) -> dict[str, Any]:
+def _suggest(trial: optuna.Trial, *, bound: bool) -> dict[str, Any]:
     """Draw a recipe; the space reaches down to stumps and strong penalties."""
     kind = trial.suggest_categorical("kind", ["logistic", "boosting", "blend"])
     drawn: dict[str, Any] = {"kind": kind}
@@ -315,6 +269,7 @@ def _suggest(trial: optuna.Trial) -> dict[str, Any]:
         drawn["min_rows"] = trial.suggest_int("min_rows", 10, 300, log=True)
         drawn["l2"] = trial.suggest_float("l2", 1.0, 200.0, log=True)
         drawn["feature_share"] = trial.suggest_float("feature_share", 0.2, 0.9)
+    if kind != "logistic" and bound:
         drawn["monotone"] = trial.suggest_categorical("monotone", [False, True])
     return drawn
 
@@ -324,7 +279,7 @@ def _reporter(
 ) -> Callable[[optuna.Study, optuna.trial.FrozenTrial], None]:
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
-        best = min((t.value for t in complete), default=float("nan"))
+        best = min((t.value for t in complete if t.value is not None), default=float("nan"))
         if progress:
             progress(trial.number + 1, best)
         if on_trial:

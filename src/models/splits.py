@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class ForwardSplit:
         rising = times[order]
         first = self._first_test(rising)
         edges = np.linspace(first, len(rising), self.folds + 1).round().astype(np.int64)
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in pairwise(edges):
             start, stop = _instant(rising, left), _instant(rising, right)
             train = np.flatnonzero(times + self._gap <= start)
             test = np.flatnonzero((times >= start) & (times < stop))
@@ -97,7 +98,7 @@ def instants(X: Any) -> Positions:
     if isinstance(X, TrainingSet):
         X = X.snapshots
     series = pd.Series(X["as_of"] if isinstance(X, pd.DataFrame) else X)
-    return series.astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    return series.astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _instant(rising: Positions, position: int) -> int:
@@ -160,10 +161,9 @@ def forward_holdout(training_set: TrainingSet, share: float = 0.25) -> Holdout:
     )
 
 
-def unseen_groups(training_set: TrainingSet, seen: Mask) -> Mask:
-    """Return which snapshots belong to an account that has no snapshot among `seen`."""
-    groups = np.asarray(training_set.groups).astype(str)
-    return ~np.isin(groups, np.unique(groups[seen]))
+def unseen_groups(groups: npt.NDArray[Any], seen: npt.NDArray[Any]) -> Mask:
+    """Return which of `groups` are not among the groups `seen` in training."""
+    return ~np.isin(np.asarray(groups).astype(str), np.unique(np.asarray(seen).astype(str)))
 
 
 def group_holdout(groups: npt.NDArray[Any], share: float = 0.2, seed: int = 7) -> Mask:

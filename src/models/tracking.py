@@ -19,7 +19,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from models.access import absolute_uri, local_folder, mlflow_calls, sqlite_file, stay_private
+from models.access import (
+    absolute_uri,
+    local_folder,
+    mlflow_calls,
+    sqlite_file,
+    stay_private,
+    stay_quiet,
+)
 from models.relocation import relocate
 
 PARENT_RUN: Final = "mlflow.parentRunId"
@@ -71,6 +78,7 @@ class Tracking:
         database = sqlite_file(uri)
         with mlflow_calls(uri):
             stay_private()
+            stay_quiet()
             if database is not None:
                 database.parent.mkdir(parents=True, exist_ok=True)
             if folder is not None and database is not None:

@@ -159,11 +159,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  pydantic's signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  likewise
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file that `load` hands in."""
         return env_settings, init_settings
@@ -176,7 +176,9 @@ class Settings(BaseSettings):
         ------
         SettingsError : the file is missing or not TOML, an entry is unknown or out of bounds.
         """
-        named = path or (Path(os.environ["SMARKETING_CONFIG"]) if "SMARKETING_CONFIG" in os.environ else None)
+        named = path or (
+            Path(os.environ["SMARKETING_CONFIG"]) if "SMARKETING_CONFIG" in os.environ else None
+        )
         file = named or Path("smarketing.toml")
         values: dict[str, Any] = {}
         if file.exists():

@@ -10,6 +10,7 @@ import pytest
 
 from features.declaration import Feature
 from features.training_set import TrainingSet
+from models.search import TunedModel, tune
 
 FEATURES = (
     Feature("clicks_30d", "clicks in the last 30 days", "engagements", "count", window_days=30),
@@ -26,13 +27,13 @@ FEATURES = (
         "industry",
         "industry",
         "lead",
-        "value",
+        "attribute",
         column="industry",
         unit="category",
         group="fit",
         categorical=True,
     ),
-    Feature("noise", "a number without meaning", "lead", "value", column="noise", group="fit"),
+    Feature("noise", "a number without meaning", "lead", "attribute", column="noise", group="fit"),
 )
 
 
@@ -95,3 +96,9 @@ def make() -> Callable[..., TrainingSet]:
 def training_set() -> TrainingSet:
     """3,000 snapshots of 1,500 leads."""
     return make_training_set()
+
+
+@pytest.fixture(scope="session")
+def tuned(training_set: TrainingSet) -> TunedModel:
+    """A small search on the training set, shared by tests that only look at it."""
+    return tune(training_set, trials=5, workers=1)

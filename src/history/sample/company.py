@@ -108,9 +108,7 @@ def found_company(
     account_of = rng.choice(accounts, leads, p=weight / weight.sum())
     industry = rng.choice(len(INDUSTRIES), accounts)
     employees = np.round(np.exp(rng.normal(5.0, 1.4, accounts))) + 1
-    source = rng.choice(
-        len(SOURCES), leads, p=np.array([0.24, 0.2, 0.17, 0.11, 0.08, 0.07, 0.13])
-    )
+    source = rng.choice(len(SOURCES), leads, p=np.array([0.24, 0.2, 0.17, 0.11, 0.08, 0.07, 0.13]))
     job_level = rng.choice(len(JOB_LEVELS), leads, p=np.array([0.12, 0.38, 0.27, 0.15, 0.08]))
     created = _arrivals(leads, start, days, rng)
     size_fit = -0.5 * ((np.log(employees) - 5.5) / 1.5) ** 2
@@ -128,7 +126,7 @@ def found_company(
         account_of=account_of,
         industry=industry,
         country=rng.choice(len(COUNTRIES), accounts, p=np.array([0.3, 0.25, 0.2, 0.1, 0.1, 0.05])),
-        employees=employees,
+        employees=employees.astype(np.float64),
         source=source,
         job_level=job_level,
         browser=rng.choice(len(BROWSERS), leads),

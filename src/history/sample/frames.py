@@ -59,7 +59,9 @@ OWNERS = ("amal", "bela", "chris", "dana", "eli", "femi")
 
 def leads_frame(company: Company, state: Ints, rng: np.random.Generator) -> pd.DataFrame:
     """Return the leads; `crm_status` is today's value only, and tells the outcome."""
-    named = np.array(["open", "working", "working", "working", "working", "customer", "lost", "bad"])
+    named = np.array(
+        ["open", "working", "working", "working", "working", "customer", "lost", "bad"]
+    )
     stale = rng.random(company.leads) < 0.1
     return pd.DataFrame(
         {
@@ -120,7 +122,10 @@ def outcomes_frame(company: Company, moves: Moves, rng: np.random.Generator) -> 
     lead, day, after = moves.lead[kept], moves.day[kept], moves.after[kept]
     occurred = instants(company, day + company.clock[lead])
     late = np.where(rng.random(len(lead)) < 0.05, rng.uniform(0.5, 6.0, len(lead)), 0.0)
-    deal = np.exp(rng.normal(8.3, 0.5, len(lead))) * company.employees[company.account_of[lead]] ** 0.25
+    deal = (
+        np.exp(rng.normal(8.3, 0.5, len(lead)))
+        * company.employees[company.account_of[lead]] ** 0.25
+    )
     reasons = np.array(_LOST_REASONS, dtype=object)[rng.integers(0, len(_LOST_REASONS), len(lead))]
     return pd.DataFrame(
         {
@@ -128,7 +133,7 @@ def outcomes_frame(company: Company, moves: Moves, rng: np.random.Generator) -> 
             "lead_id": lead_ids(lead),
             "occurred_at": occurred,
             "recorded_at": occurred + _lag(late),
-            "stage": pd.Categorical(np.array(STAGE_OF_STATE, dtype=object)[after]),
+            "stage": _named(STAGE_OF_STATE[1:], after - 1),
             "amount": np.where(np.isin(after, (OPPORTUNITY, WON)), np.round(deal, 2), np.nan),
             "reason": pd.Series(np.where(after == LOST, reasons, np.nan), dtype="str"),
             "owner": pd.Categorical(
@@ -162,9 +167,7 @@ def dispositions_frame(company: Company, moves: Moves, rng: np.random.Generator)
     )
 
 
-def engagements_frame(
-    company: Company, touches: Touches, rng: np.random.Generator
-) -> pd.DataFrame:
+def engagements_frame(company: Company, touches: Touches, rng: np.random.Generator) -> pd.DataFrame:
     """Return every single touch, with its kind drawn by stream.
 
     Lists of event attendants are imported on the following Monday; one record in fifty of the
@@ -177,7 +180,9 @@ def engagements_frame(
     bounds = np.cumsum(share / share.sum(axis=0), axis=0)
     kind = (rng.random(len(lead))[:, None] > bounds.T[stream]).sum(axis=1)
     kind = np.minimum(kind, len(_KINDS) - 1)
-    moment = np.maximum(day + rng.uniform(6.0, 22.0, len(lead)) / 24.0, company.created[lead] + 1e-4)
+    moment = np.maximum(
+        day + rng.uniform(6.0, 22.0, len(lead)) / 24.0, company.created[lead] + 1e-4
+    )
     order = np.lexsort((moment, lead))
     lead, day, kind, moment = lead[order], day[order], kind[order], moment[order]
     occurred = instants(company, moment)
@@ -190,7 +195,7 @@ def engagements_frame(
             "lead_id": lead_ids(lead),
             "occurred_at": occurred,
             "recorded_at": occurred + _lag(_lateness(company, kind, day, moment, rng)),
-            "kind": pd.Categorical.from_codes(kind, names),
+            "kind": _named(tuple(names), kind),
             "team": _of_kind(kind, 2),
             "channel": _of_kind(kind, 1, CHANNELS),
             "campaign": _campaigns(kind, day, rng),
@@ -225,21 +230,21 @@ def _ids(letter: str, number: Ints, width: int) -> pd.Series:
     return pd.Series(made[position], dtype="str")
 
 
-def _named(names: tuple[str, ...], codes: Ints) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, list(names))
+def _named(names: tuple[str, ...], codes: Ints) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(names)))
 
 
 def _lag(days: Floats) -> pd.TimedeltaIndex:
     return pd.to_timedelta((days * 86_400.0).astype(np.int64) * 1_000_000, unit="us")
 
 
-def _of_kind(kind: Ints, field: int, names: tuple[str, ...] | None = None) -> pd.Categorical:
+def _of_kind(kind: Ints, field: int, names: tuple[str, ...] | None = None) -> pd.Series:
     values = [str(each[field]) for each in _KINDS]
     levels = list(names or sorted(set(values)))
-    return pd.Categorical.from_codes(np.array([levels.index(v) for v in values])[kind], levels)
+    return _named(tuple(levels), np.array([levels.index(v) for v in values])[kind])
 
 
-def _campaigns(kind: Ints, day: Ints, rng: np.random.Generator) -> pd.Categorical:
+def _campaigns(kind: Ints, day: Ints, rng: np.random.Generator) -> pd.Series:
     """Marketing's touches belong to the campaign that their channel ran at the time, mostly."""
     channel = np.array([CHANNELS.index(each[1]) for each in _KINDS])[kind]
     marketing = np.array([each[2] == "marketing" for each in _KINDS])[kind]
@@ -247,7 +252,7 @@ def _campaigns(kind: Ints, day: Ints, rng: np.random.Generator) -> pd.Categorica
     waves = int(wave.max(initial=0)) + 1
     names = [f"{name}_{number + 1:02d}" for name in CHANNELS for number in range(waves)]
     mine = marketing & (rng.random(len(kind)) < 0.6)
-    return pd.Categorical.from_codes(np.where(mine, channel * waves + wave, -1), names)
+    return _named(tuple(names), np.where(mine, channel * waves + wave, -1))
 
 
 def _lateness(

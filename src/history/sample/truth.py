@@ -43,9 +43,9 @@ class Truth:
         -------
         float64, one per snapshot; NaN where the horizon reaches beyond the simulated days.
         """
-        lead = snapshots["lead_id"].str.slice(1).astype(np.int64).to_numpy()
+        lead: Ints = snapshots["lead_id"].str.slice(1).to_numpy(dtype=np.int64)
         instant = snapshots["as_of"].astype("int64").to_numpy() / 86_400e6 - self.company.start
-        first = np.ceil(instant - self.company.clock[lead]).astype(np.int64)
+        first: Ints = np.ceil(instant - self.company.clock[lead]).astype(np.int64)
         share = np.zeros((len(lead), STATES))
         share[np.arange(len(lead)), self.state_before(lead, first)] = 1.0
         for step in range(horizon_days):
@@ -55,13 +55,14 @@ class Truth:
 
     def state_before(self, lead: Ints, day: Ints) -> Ints:
         """Return the state in which each lead enters a day, before it may move on it."""
+        if not len(self.moves.lead):
+            return np.full(len(lead), NEW)
         order = np.lexsort((self.moves.day, self.moves.lead))
         span = self.company.days + 1
         key = self.moves.lead[order] * span + self.moves.day[order]
         place = np.searchsorted(key, lead * span + np.clip(day, 0, span - 1)) - 1
-        mine = (place >= 0) & (self.moves.lead[order][place] == lead) if len(order) else np.zeros(len(lead), bool)
-        state: Ints = np.where(mine, self.moves.after[order][place], NEW) if len(order) else np.full(len(lead), NEW)
-        return state
+        mine = (place >= 0) & (self.moves.lead[order][place] == lead)
+        return np.where(mine, self.moves.after[order][place], NEW)
 
     def _next(self, share: Floats, lead: Ints, day: Ints) -> Floats:
         today = np.minimum(day, self.company.days - 1)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from history.errors import SourceError
-from history.sources import bpic2012, files, learning365, sql
 from history.extract import Extract, RawTable
+from history.sources import bpic2012, files, learning365, sql
 
 __all__ = ["FORMATS", "Extract", "RawTable", "read"]
 
@@ -29,7 +29,7 @@ FORMATS: dict[str, Reader] = {reader.FORMAT: reader for reader in _READERS}
 """Every reader by the name of its format, in the order in which they are tried."""
 
 
-def read(source: str | Path, format: str | None = None, timezone: str | None = None) -> Extract:  # noqa: A002  the CLI's word
+def read(source: str | Path, format: str | None = None, timezone: str | None = None) -> Extract:
     """Read a source, recognising its format where none is named.
 
     Parameters

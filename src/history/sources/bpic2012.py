@@ -70,7 +70,9 @@ def read(source: str, timezone: str | None) -> Extract:
     del timezone  # every time in the log has a zone
     log = find_log(source)
     if log is None:
-        raise SourceError(f"{source}: expected BPI_Challenge_2012.xes or .xes.gz, or a folder with one")
+        raise SourceError(
+            f"{source}: expected BPI_Challenge_2012.xes or .xes.gz, or a folder with one"
+        )
     leads: list[dict[str, Any]] = []
     engagements: list[dict[str, Any]] = []
     outcomes: list[dict[str, Any]] = []
@@ -86,14 +88,19 @@ def read(source: str, timezone: str | None) -> Extract:
         engagements.extend(_engagements(lead_id, case))
         outcomes.extend(_outcomes(lead_id, case))
     tables = {"leads": leads, "engagements": engagements, "outcomes": outcomes}
-    raw = {name: RawTable(pd.DataFrame(rows), f"{log.name} {name}") for name, rows in tables.items()}
+    raw = {
+        name: RawTable(pd.DataFrame(rows), f"{log.name} {name}") for name, rows in tables.items()
+    }
     return Extract(FORMAT, raw)
 
 
 def _engagements(lead_id: str, case: Case) -> list[dict[str, Any]]:
     found, started = [], {}
     for number, event in enumerate(case.events):
-        activity, moment = event["concept:name"], event.get("lifecycle:transition", "COMPLETE").upper()
+        activity, moment = (
+            event["concept:name"],
+            event.get("lifecycle:transition", "COMPLETE").upper(),
+        )
         if activity not in _KINDS:
             continue
         kind, channel, direction = _KINDS[activity]

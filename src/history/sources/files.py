@@ -40,7 +40,9 @@ def read(source: str, timezone: str | None) -> Extract:
         for file in folder.iterdir()
         if file.suffix in (*_SUFFIXES, ".txt") and file.name not in known
     )
-    notes = tuple(f"{name} is no table of the canonical folder and was not read" for name in ignored)
+    notes = tuple(
+        f"{name} is no table of the canonical folder and was not read" for name in ignored
+    )
     return Extract(FORMAT, tables, current_only=_current_only(folder), notes=notes)
 
 
@@ -64,7 +66,9 @@ def read_file(file: Path) -> pd.DataFrame:
             return pd.read_parquet(file)
         return pd.read_csv(file, dtype="str", encoding="utf-8-sig", keep_default_na=False)
     except UnicodeDecodeError as error:
-        raise SourceError(f"{file.name}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
+        raise SourceError(
+            f"{file.name}: not UTF-8 text at byte {error.start}; save it as UTF-8"
+        ) from error
     except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{file.name}: cannot be read as {file.suffix[1:]}: {reason}") from error
@@ -78,7 +82,6 @@ def _current_only(folder: Path) -> frozenset[str]:
     for number, line in enumerate(lines, start=1):
         table, _, column = line.partition(".")
         if line and (table not in ("leads", "accounts") or not column):
-            raise SourceError(
-                f"{file.name}, line {number}: expected leads.COLUMN or accounts.COLUMN (got {line!r})"
-            )
+            expected = "expected leads.COLUMN or accounts.COLUMN"
+            raise SourceError(f"{file.name}, line {number}: {expected} (got {line!r})")
     return frozenset(line for line in lines if line)

@@ -92,17 +92,25 @@ def _touches(
 
 def _lessons(folder: Path) -> pd.DataFrame:
     frame = _file(
-        folder, "365_student_learning.csv", ("student_id", "course_id", "minutes_watched", "date_watched")
+        folder,
+        "365_student_learning.csv",
+        ("student_id", "course_id", "minutes_watched", "date_watched"),
     )
     seconds = pd.to_numeric(frame["minutes_watched"]) * 60.0
     return _touches(
-        frame, "date_watched", "lesson", ["student_id", "course_id", "date_watched"],
-        campaign="course " + frame["course_id"], duration_s=seconds,
+        frame,
+        "date_watched",
+        "lesson",
+        ["student_id", "course_id", "date_watched"],
+        campaign="course " + frame["course_id"],
+        duration_s=seconds,
     )
 
 
 def _days(folder: Path) -> pd.DataFrame:
-    frame = _file(folder, "365_student_engagement.csv", ("engagement_id", "student_id", "date_engaged"))
+    frame = _file(
+        folder, "365_student_engagement.csv", ("engagement_id", "student_id", "date_engaged")
+    )
     parts = []
     for column, kind in (
         ("engagement_quizzes", "quiz_day"),
@@ -115,11 +123,21 @@ def _days(folder: Path) -> pd.DataFrame:
 
 def _exams(folder: Path) -> pd.DataFrame:
     frame = _file(
-        folder, "365_student_exams.csv",
-        ("exam_attempt_id", "student_id", "exam_result", "exam_completion_time", "date_exam_completed"),
+        folder,
+        "365_student_exams.csv",
+        (
+            "exam_attempt_id",
+            "student_id",
+            "exam_result",
+            "exam_completion_time",
+            "date_exam_completed",
+        ),
     )
     return _touches(
-        frame, "date_exam_completed", "exam", ["exam_attempt_id"],
+        frame,
+        "date_exam_completed",
+        "exam",
+        ["exam_attempt_id"],
         value=pd.to_numeric(frame["exam_result"]),
         duration_s=pd.to_numeric(frame["exam_completion_time"]) * 60.0,
     )
@@ -127,7 +145,9 @@ def _exams(folder: Path) -> pd.DataFrame:
 
 def _questions(folder: Path) -> pd.DataFrame:
     frame = _file(
-        folder, "365_student_hub_questions.csv", ("hub_question_id", "student_id", "date_question_asked")
+        folder,
+        "365_student_hub_questions.csv",
+        ("hub_question_id", "student_id", "date_question_asked"),
     )
     return _touches(frame, "date_question_asked", "question", ["hub_question_id"])
 
@@ -137,15 +157,20 @@ def _ratings(folder: Path) -> pd.DataFrame:
         folder, "365_course_ratings.csv", ("course_id", "student_id", "course_rating", "date_rated")
     )
     return _touches(
-        frame, "date_rated", "rating", ["student_id", "course_id", "date_rated"],
-        value=pd.to_numeric(frame["course_rating"]), campaign="course " + frame["course_id"],
+        frame,
+        "date_rated",
+        "rating",
+        ["student_id", "course_id", "date_rated"],
+        value=pd.to_numeric(frame["course_rating"]),
+        campaign="course " + frame["course_id"],
     )
 
 
 def _purchases(folder: Path) -> pd.DataFrame:
     """Return purchases as wins; renewals are wins of a lead that has already converted."""
     frame = _file(
-        folder, "365_student_purchases.csv",
+        folder,
+        "365_student_purchases.csv",
         ("purchase_id", "student_id", "purchase_type", "date_purchased"),
     )
     return pd.DataFrame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, select, table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -31,17 +31,21 @@ def read(source: str, timezone: str | None) -> Extract:
         url = make_url(source)
         engine = create_engine(url)
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        raise SourceError(f"{source.split('@')[-1]}: no usable database URL: {error}") from error
+        raise SourceError(
+            f"{source.rsplit('@', maxsplit=1)[-1]}: no usable database URL: {error}"
+        ) from error
     name = url.render_as_string(hide_password=True)
     try:
         with engine.connect() as connection:
             inspector = inspect(connection)
             there = {*inspector.get_table_names(), *inspector.get_view_names()}
             tables = {
-                table: RawTable(pd.read_sql_table(table, connection) if table in inspector.get_table_names()
-                    else pd.read_sql_query(f'SELECT * FROM "{table}"', connection), f"{name} {table}")  # noqa: S608
-                for table in TABLES
-                if table in there
+                known: RawTable(
+                    pd.read_sql_query(select(text("*")).select_from(table(known)), connection),
+                    f"{name} {known}",
+                )
+                for known in TABLES
+                if known in there
             }
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]

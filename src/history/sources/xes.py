@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -60,8 +60,12 @@ def read_cases(file: Path) -> Iterator[Case]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    with gzip.open(file) if file.name.endswith(".gz") else file.open("rb") as stream:
-        yield stream
+    if file.name.endswith(".gz"):
+        with gzip.open(file) as packed:
+            yield cast(IO[bytes], packed)
+    else:
+        with file.open("rb") as plain:
+            yield plain
 
 
 def _case(trace: Element) -> Case:

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from models.estimators import LogisticModel, LogitBlend, SmallBoosting
+
+MODELS = [LogisticModel(), SmallBoosting(rounds=60), LogitBlend(boosting=SmallBoosting(rounds=60))]
+
+
+@parametrize_with_checks(MODELS)
+def test_keeps_scikit_learns_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.normal(size=(800, 4)), rng.integers(0, 4, 800)])
+    X[rng.random(X.shape) < 0.1] = np.nan
+    odds = np.nan_to_num(X[:, 0]) + (X[:, 4] == 2) - 1
+    return X, (rng.random(800) < 1 / (1 + np.exp(-odds))).astype(float)
+
+
+def fitted(model, data):
+    model = clone(model)
+    parts = [model.linear or LogisticModel(), model.boosting] if hasattr(model, "linear") else []
+    for part in parts or [model]:
+        part.set_params(categorical=(4,))
+    if parts:
+        model.set_params(linear=parts[0])
+    return model.fit(*data)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+class TestEveryModel:
+    def test_contributions_sum_to_the_log_odds(self, model, data):
+        model = fitted(model, data)
+        total = model.contributions(data[0]).sum(axis=1)
+        np.testing.assert_allclose(total, model.decision_function(data[0]), rtol=0, atol=1e-10)
+
+    def test_one_row_alone_gives_what_it_gives_among_many(self, model, data):
+        model = fitted(model, data)
+        many = model.decision_function(data[0])
+        alone = [model.decision_function(data[0][[row]])[0] for row in range(50)]
+        assert alone == many[:50].tolist()
+
+    def test_returns_from_its_state_to_the_last_bit(self, model, data):
+        model = fitted(model, data)
+        again = type(model).from_state(model.state())
+        assert np.array_equal(again.decision_function(data[0]), model.decision_function(data[0]))
+        assert np.array_equal(again.contributions(data[0]), model.contributions(data[0]))
+
+    def test_finds_the_signal(self, model, data):
+        probability = fitted(model, data).predict_proba(data[0])[:, 1]
+        assert roc_auc_score(data[1], probability) > 0.65
+
+    def test_refuses_a_single_class(self, model, data):
+        with pytest.raises(ValueError, match="one class"):
+            clone(model).fit(data[0], np.zeros(len(data[1])))
+
+
+def test_many_rows_predict_as_few_do(data):
+    model = fitted(SmallBoosting(rounds=20), data)
+    many = np.tile(data[0], (7, 1))
+    assert np.array_equal(model.decision_function(many)[:800], model.decision_function(data[0]))
+
+
+def test_a_bound_direction_is_kept(data):
+    model = SmallBoosting(rounds=50, monotone=(-1, 0, 0, 0, 0)).fit(*data)
+    line = np.zeros((20, 5))
+    line[:, 0] = np.linspace(-3, 3, 20)
+    assert (np.diff(model.decision_function(line)) <= 1e-12).all()
