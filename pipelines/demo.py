@@ -16,7 +16,6 @@ from history import History, Store, sample_company
 from history.sources import Extract, RawTable
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
-from pipelines.release import export_champion
 from pipelines.train import Trained, registry_of, show, train
 from settings import Settings
 
@@ -97,7 +96,6 @@ def _promote(settings: Settings, trained: Trained, history: History) -> Decision
         registry.promote(
             trained.version, who=getpass.getuser(), why=decision.words, now=context.now()
         )
-        export_champion(registry)
     return decision
 
 
