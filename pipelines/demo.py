@@ -116,7 +116,7 @@ def _closing(clock: _Clockwork, decision: Decision, scores_file: Path, page: Pat
     context.print_table(
         "Where the time went", ("stage", "seconds", "peak MB"), [*rows, ("all", f"{total:.1f}", "")]
     )
-    context.screen.print(f"\nThe gate: {decision.words}")
+    context.screen.print(f"\nThe gate: {decision.words}", markup=False, soft_wrap=True)
     context.screen.print(
         f"""
 Open      {page.resolve()}
@@ -126,4 +126,5 @@ Next      make serve                       the service and its pages on http://1
           smarketing ingest YOUR_FOLDER    your own history; see README.md
 """,
         markup=False,
+        soft_wrap=True,
     )
