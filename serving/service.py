@@ -1,4 +1,4 @@
-"""The BentoML service: health, readiness and metrics by BentoML, everything else by `serving.app`."""
+"""The BentoML service: health and metrics by BentoML, everything else by `serving.app`."""
 
 from __future__ import annotations
 
