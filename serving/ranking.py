@@ -81,8 +81,7 @@ class Ranking:
             self._making.release()
 
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
-        _check_leads(store, now)
-        history = store.history(current_only=self.settings.history.current_only)
+        history = store.lead_history(_lead_ids(store, now), observed_until=now)
         model, version = scorer.champion.model, scorer.champion.version
         matrix = compute_features(history, open_leads(history, now), model.features)
         scores = score(
@@ -99,11 +98,18 @@ class Ranking:
         return Ranked(matrix, ranked, version, time.monotonic())
 
 
-def _check_leads(store: Store, now: pd.Timestamp) -> None:
-    created = STORED["leads"].c.created_at
-    before = select(created).where(created < micros(now)).limit(1)
+def _lead_ids(store: Store, now: pd.Timestamp) -> list[str]:
+    """Return the leads there are by now.
+
+    Their history is read through the store's own connections: a second SQLite library in this
+    process, as Arrow's driver brings, would break the locks that keep written records safe.
+    """
+    leads = STORED["leads"]
     with store.engine.connect() as connection:
-        if connection.execute(before).first() is None:
-            raise EmptyHistoryError(
-                "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
-            )
+        found = connection.execute(select(leads.c.lead_id).where(leads.c.created_at < micros(now)))
+        ids = [str(row.lead_id) for row in found]
+    if not ids:
+        raise EmptyHistoryError(
+            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
+        )
+    return ids
