@@ -16,7 +16,6 @@ from history import History, Store, sample_company
 from history.sources import Extract, RawTable
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
-from pipelines.release import export_champion
 from pipelines.train import Trained, registry_of, show, train
 from settings import Settings
 
@@ -97,7 +96,6 @@ def _promote(settings: Settings, trained: Trained, history: History) -> Decision
         registry.promote(
             trained.version, who=getpass.getuser(), why=decision.words, now=context.now()
         )
-        export_champion(registry)
     return decision
 
 
@@ -118,7 +116,7 @@ def _closing(clock: _Clockwork, decision: Decision, scores_file: Path, page: Pat
     context.print_table(
         "Where the time went", ("stage", "seconds", "peak MB"), [*rows, ("all", f"{total:.1f}", "")]
     )
-    context.screen.print(f"\nThe gate: {decision.words}")
+    context.screen.print(f"\nThe gate: {decision.words}", markup=False, soft_wrap=True)
     context.screen.print(
         f"""
 Open      {page.resolve()}
@@ -128,4 +126,5 @@ Next      make serve                       the service and its pages on http://1
           smarketing ingest YOUR_FOLDER    your own history; see README.md
 """,
         markup=False,
+        soft_wrap=True,
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features import TrainingSet, build_training_set, compute_features, open_leads
 from history import History
-from models import ConversionModel, tune
+from models import ConversionModel, Evaluation, tune
 from models.plots import training_plots
 from models.registry import Registry
 from models.search import TunedModel
@@ -59,6 +59,7 @@ def run(
         context.print_json(as_plain(trained))
     else:
         show(trained)
+        context.screen.print("Next: smarketing promote")
     return trained
 
 
@@ -130,6 +131,21 @@ def registry_of(settings: Settings) -> Registry:
     return Registry(tracking.uri, tracking.artifacts, tracking.experiment, tracking.model)
 
 
+_SHOWN = {
+    "log_loss": "log loss",
+    "auc": "ROC-AUC",
+    "calibration_error": "calib. error",
+    "lift": "lift at 10 %",
+}
+
+
+def wins(evaluation: Evaluation, horizon: int) -> str:
+    """Say what the figures rest on."""
+    counts = evaluation.counts
+    row = counts[(counts["horizon"] == horizon) & (counts["segment"] == "future")].iloc[0]
+    return f"{row['conversions']:,} conversions in {row['n']:,} snapshots within {horizon} days"
+
+
 def as_plain(trained: Trained) -> dict[str, Any]:
     """Return what a training gave as JSON data."""
     return {
@@ -152,13 +168,12 @@ def show(trained: Trained) -> None:
     if not evaluation.horizons or evaluation.figures.empty:
         return
     horizon = evaluation.horizons[-1]
-    table = evaluation.table(horizon)
+    table = evaluation.table(horizon)[list(_SHOWN)]
     context.print_table(
-        f"Held-out figures, conversion within {horizon} days",
-        ("", *(str(name).replace("_", " ") for name in table.columns)),
+        f"Held-out figures, {wins(evaluation, horizon)}",
+        ("", *_SHOWN.values()),
         [
             (name, *(f"{value:.4f}" for value in row))
             for name, row in zip(table.index, table.to_numpy(), strict=True)
         ],
     )
-    context.screen.print("Next: smarketing promote")

@@ -11,14 +11,13 @@ from models.promotion import Decision, decide
 from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
-from pipelines.release import export_champion
 from pipelines.train import registry_of
 from settings import Settings
 
 
 def show(settings: Settings, *, as_json: bool = False) -> tuple[ModelVersion, ...]:
     """Print every registered version with its figures."""
-    versions = registry_of(settings).versions()
+    versions = tuple(registry_of(settings).versions())
     if as_json:
         context.print_json([as_plain(version) for version in versions])
     elif not versions:
@@ -63,7 +62,6 @@ def promote(
     words = why or (decision.words if decision else "")
     if promoted:
         registry.promote(chosen, who=getpass.getuser(), why=words, now=context.now())
-        export_champion(registry)
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
@@ -103,7 +101,6 @@ def rollback(settings: Settings, *, why: str, as_json: bool = False) -> ModelVer
     """Go back to the champion before."""
     registry = registry_of(settings)
     version = registry.rollback(who=getpass.getuser(), why=why, now=context.now())
-    export_champion(registry)
     if as_json:
         context.print_json(as_plain(version))
     else:

@@ -1,4 +1,4 @@
-"""The champion as BentoML packs it: `bentoml build` puts it into the Bento."""
+"""The champion as BentoML packs it, when `bentoml build` makes a Bento."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from history.history import micros
 from history.schema import STORED
 from models import score
 from serving.errors import EmptyHistoryError
+from serving.live import reading
 from serving.scorer import Scorer
 from settings import Settings
 
@@ -101,11 +102,12 @@ class Ranking:
 def _lead_ids(store: Store, now: pd.Timestamp) -> list[str]:
     """Return the leads there are by now.
 
-    Their history is read through the store's own connections: a second SQLite library in this
-    process, as Arrow's driver brings, would break the locks that keep written records safe.
+    Raises
+    ------
+    EmptyHistoryError : there are none.
     """
     leads = STORED["leads"]
-    with store.engine.connect() as connection:
+    with reading(store) as connection:
         found = connection.execute(select(leads.c.lead_id).where(leads.c.created_at < micros(now)))
         ids = [str(row.lead_id) for row in found]
     if not ids:

@@ -1,4 +1,4 @@
-"""The BentoML service: health and metrics by BentoML, everything else by `serving.app`."""
+"""The BentoML service: health, readiness and metrics by BentoML, the rest by `serving.app`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _door = Door()
 class Smarketing:
     """Scores leads; ready only with a champion."""
 
-    champion = PackedChampion(MODEL_NAME)
+    champion = PackedChampion(MODEL_NAME)  # type: ignore[call-arg]  # BentoML is untyped
 
     def __init__(self) -> None:
         settings, bento = Settings.load(), bento_folder()

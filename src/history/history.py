@@ -49,8 +49,9 @@ class History:
 
         Missing tables are empty, missing optional columns are filled, a missing ``recorded_at``
         is the time of the event. A lead or account whose field has rows in the attribute history
-        keeps no other value of that field: it could only be today's. Rows are put in their canonical order (lead, time, id), so that
-        equal content gives an equal digest. Messy input goes through `history.conform` instead.
+        keeps no other value of that field: it could only be today's. Rows are put in their
+        canonical order (lead, time, id), so that equal content gives an equal digest. Messy
+        input goes through `history.conform` instead.
 
         Raises
         ------

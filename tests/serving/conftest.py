@@ -109,9 +109,7 @@ def settings_of(url: str, **serving: object) -> Settings:
 def desk(model: ConversionModel, filled_url: str, small_company: Sample) -> Iterator[Desk]:
     """Return a desk with the champion and the small company."""
     FrozenDesk.moment = small_company.history.observed_until
-    desk = FrozenDesk(
-        settings_of(filled_url, max_leads=50), FixedSource(model), filled_url
-    )
+    desk = FrozenDesk(settings_of(filled_url, max_leads=50), FixedSource(model), filled_url)
     desk.look()
     yield desk
     desk.close()

@@ -30,7 +30,13 @@ def test_known_and_unknown_leads_are_scored_together(client):
 
 
 def test_one_bad_lead_never_fails_its_neighbours(client):
-    bad = [{"lead_id": 5}, 7, None, {"lead_id": "n", "as_of": "soon"}, {"lead_id": "x", "colour": 1}]
+    bad = [
+        {"lead_id": 5},
+        7,
+        None,
+        {"lead_id": "n", "as_of": "soon"},
+        {"lead_id": "x", "colour": 1},
+    ]
     bad.append({"lead_id": "y", "engagements": [TOUCH | {"value": "much"}]})
     scores = post_score(client, *bad, NEW).json()["scores"]
     assert [each["status"] for each in scores] == ["invalid"] * len(bad) + ["ok"]
@@ -98,7 +104,9 @@ def test_hostile_leads_are_never_an_error_of_ours(client, lead):
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-JSON = st.recursive(PLAIN, lambda each: st.lists(each) | st.dictionaries(st.text(), each), max_leaves=8)
+JSON = st.recursive(
+    PLAIN, lambda each: st.lists(each) | st.dictionaries(st.text(), each), max_leaves=8
+)
 TOUCHES = st.fixed_dictionaries(
     {"occurred_at": st.just("2025-01-01T00:00:00Z") | JSON, "kind": st.text() | JSON},
     optional={"value": JSON, "recorded_at": JSON, "engagement_id": JSON},
@@ -107,7 +115,9 @@ LEADS = JSON | st.fixed_dictionaries(
     {"lead_id": st.text()},
     optional={
         "as_of": st.datetimes().map(str) | JSON,
-        "attributes": st.dictionaries(st.sampled_from(["source", "created_at", "account_id"]), PLAIN),
+        "attributes": st.dictionaries(
+            st.sampled_from(["source", "created_at", "account_id"]), PLAIN
+        ),
         "account": st.dictionaries(st.sampled_from(["industry", "employees"]), PLAIN) | JSON,
         "engagements": st.lists(TOUCHES, max_size=2) | JSON,
     },
@@ -159,7 +169,10 @@ def test_a_bad_row_is_rejected_with_its_reason_and_kept(fresh, empty_desk):
         answer = fresh.post("/dispositions", json=[good, good | {"action": "dance"}]).json()
         assert answer["rejected"] == 1
         assert answer["reasons"][0] | {"reason": ""} == {
-            "row": 2, "field": "action", "value": "dance", "reason": "",
+            "row": 2,
+            "field": "action",
+            "value": "dance",
+            "reason": "",
         }
     assert "dance" in empty_desk.store.quarantine()["value"].tolist()
 

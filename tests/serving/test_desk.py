@@ -35,7 +35,9 @@ def test_whatever_is_wrong_with_a_model_the_service_goes_on(empty_desk, monkeypa
 def test_watching_notices_a_promotion_and_stops(empty_desk, monkeypatch):
     monkeypatch.setattr("serving.desk._LOOK_EVERY_S", 0.01)
     looked = []
-    monkeypatch.setattr(empty_desk, "look", lambda: looked.append(1) or len(looked) > 2 and empty_desk.close())
+    monkeypatch.setattr(
+        empty_desk, "look", lambda: looked.append(1) or (len(looked) > 2 and empty_desk.close())
+    )
     empty_desk.open()
     assert empty_desk._closed.wait(5)
 

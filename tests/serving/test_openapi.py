@@ -7,7 +7,9 @@ DOCUMENT = openapi_document(50)
 
 def walk(node):
     yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+    for child in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
         yield from walk(child)
 
 
@@ -16,7 +18,9 @@ def test_it_is_a_valid_document():
 
 
 def test_every_action_has_a_name_of_its_own():
-    names = [action["operationId"] for path in DOCUMENT["paths"].values() for action in path.values()]
+    names = [
+        action["operationId"] for path in DOCUMENT["paths"].values() for action in path.values()
+    ]
     assert len(set(names)) == len(names)
     assert all(name.isalnum() for name in names)
 

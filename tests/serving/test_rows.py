@@ -4,7 +4,9 @@ from serving.rows import records, timeline
 
 
 def test_missing_values_are_none():
-    frame = pd.DataFrame({"a": [1.0, None], "t": [pd.NaT, pd.Timestamp(0, tz="UTC")], "l": [[1], []]})
+    frame = pd.DataFrame(
+        {"a": [1.0, None], "t": [pd.NaT, pd.Timestamp(0, tz="UTC")], "l": [[1], []]}
+    )
     assert records(frame) == [
         {"a": 1.0, "t": None, "l": [1]},
         {"a": None, "t": pd.Timestamp(0, tz="UTC"), "l": []},
