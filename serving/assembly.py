@@ -11,6 +11,7 @@ import pandas as pd
 from history import History, Store
 from history.reading import read_rows
 from serving.body import MOMENT, Wanted
+from serving.live import reading
 
 
 def stored_history(store: Store | None, wanted: Sequence[Wanted], now: pd.Timestamp) -> History:
@@ -29,7 +30,7 @@ def stored_history(store: Store | None, wanted: Sequence[Wanted], now: pd.Timest
     accounts = sorted({account for account in named if account is not None})
     if not accounts:
         return store.lead_history(ids, observed_until=now)
-    with store.engine.connect() as connection:
+    with reading(store) as connection:
         colleagues = read_rows(connection, "leads", "account_id", accounts)["lead_id"]
         rows = read_rows(connection, "accounts", "account_id", accounts)
     history = store.lead_history(list(dict.fromkeys([*ids, *colleagues])), observed_until=now)

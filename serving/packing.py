@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import Any, Final
 
-import attrs
 import bentoml
-from _bentoml_sdk.models import BentoModel
 from bentoml.exceptions import BentoMLException
+from bentoml.models import BentoModel
 
 import models
 from models.errors import ModelError
@@ -19,7 +18,6 @@ FOLDER: Final = "model"
 """Where the model lies inside BentoML's entry."""
 
 
-@attrs.frozen
 class PackedChampion(BentoModel):  # type: ignore[misc]  # BentoML is untyped
     """The champion of the registry, copied into BentoML's model store when a Bento is built.
 

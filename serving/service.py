@@ -8,9 +8,9 @@ import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.app import create_app
-from serving.champion import BentoSource, RegistrySource, bento_folder
 from serving.desk import Desk
 from serving.packing import MODEL_NAME, PackedChampion
+from serving.sources import BentoSource, RegistrySource, bento_folder
 from settings import Settings
 from settings.settings import HistorySettings
 
