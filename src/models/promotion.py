@@ -231,12 +231,14 @@ def _verdict(found: Decision) -> str:
     rival = "the champion" if found.against == "champion" else "the same rate for everybody"
     better = found.advantage > 0
     low, high = (found.low, found.high) if better else (-found.high, -found.low)
-    side = "better" if better else "worse" if found.advantage else "neither better nor worse"
+    judged_on = f"on {found.snapshots:,} snapshots, {found.horizon} days ahead"
+    if found.advantage == 0:
+        return f"The challenger forecasts just as well as {rival} {judged_on}: it stays challenger."
     end = "it serves" if found.promote else "not shown to be better, so it stays challenger"
     return (
-        f"The challenger is {side} than {rival} by {abs(found.advantage):.4f} log loss "
-        f"(95 % interval {low:.4f} to {high:.4f}) on {found.snapshots:,} snapshots, "
-        f"{found.horizon} days ahead: {end}."
+        f"The challenger is {'better' if better else 'worse'} than {rival} by "
+        f"{abs(found.advantage):.4f} log loss (95 % interval {low:.4f} to {high:.4f}) "
+        f"{judged_on}: {end}."
     )
 
 

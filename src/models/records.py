@@ -62,15 +62,15 @@ class Records:
             client.set_registered_model_alias(self.name, CHALLENGER, created.version)
         return int(created.version)
 
-    def all(self) -> list[ModelVersion]:
+    def all(self) -> tuple[ModelVersion, ...]:
         """Return every version, newest first."""
         registered = self.registered()
         if registered is None:
-            return []
+            return ()
         with self._calls():
             found = self.tracking.client.search_model_versions(f"name = '{self.name}'")
         described = [self._described(entry, registered.aliases) for entry in found]
-        return sorted(described, key=lambda version: -version.version)
+        return tuple(sorted(described, key=lambda version: -version.version))
 
     def one(self, reference: int | str) -> ModelVersion:
         """Return a version by number or alias.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from mlflow.artifacts import download_artifacts
@@ -25,27 +25,21 @@ from models.lock import alone
 from models.packing import DATA, pack
 from models.records import NoChampionError, Records
 from models.tracking import Figure, Run, Tracking
-from models.versions import CHALLENGER, CHAMPION, ModelVersion, Promotion, Reign
+from models.versions import (
+    CHALLENGER,
+    CHAMPION,
+    ModelVersion,
+    Promotion,
+    Reign,
+    describing,
+    parameters,
+)
 
 __all__ = ["ModelVersion", "NoChampionError", "Promotion", "Registry", "RegistryError"]
 
 Reference = int | str | ModelVersion
 _JUDGED: Final = "judged"
 _FIGURES: Final = "evaluation/figures.csv"
-_DESCRIBING: Final = (
-    "data_digest",
-    "history_digest",
-    "definitions_digest",
-    "trained_until",
-    "observed_until",
-    "target",
-    "horizons",
-    "chosen",
-    "seed",
-    "snapshots",
-    "leads",
-    "conversions",
-)
 
 
 @dataclass(frozen=True)
@@ -121,9 +115,9 @@ class Registry:
                     now=now,
                     run=own,
                 )
-        tags = _describing(model.metadata) | {"who": who, "why": why, "when": _iso(now)}
+        tags = describing(model.metadata) | {"who": who, "why": why, "when": _iso(now)}
         run.tag(tags)
-        run.log(_parameters(model.metadata), evaluation.metrics())
+        run.log(parameters(model.metadata), evaluation.metrics())
         run.log_data(evaluation.as_dict(), "evaluation/evaluation.json")
         run.log_frame(evaluation.figures, _FIGURES)
         run.log_frame(trials, "search/trials.csv")
@@ -146,7 +140,7 @@ class Registry:
             client.finalize_logged_model(logged.model_id, "READY")
         return str(logged.model_id)
 
-    def versions(self) -> list[ModelVersion]:
+    def versions(self) -> tuple[ModelVersion, ...]:
         """Return all versions, newest first; none before the first training."""
         return self._records.all()
 
@@ -208,7 +202,15 @@ class Registry:
     def _file(self, version: ModelVersion, path: str) -> Path:
         """Return a file or folder of a version's training run, fetched if it is remote."""
         with mlflow_calls(self.tracking.uri):
-            return Path(self.tracking.client.download_artifacts(version.run_id, path))
+            root = self.tracking.client.get_run(version.run_id).info.artifact_uri
+        return self._local(f"{root}/{path}")
+
+    def _local(self, uri: str) -> Path:
+        """Return the path of an artefact; what lies on this machine is read where it lies."""
+        if "://" not in uri.removeprefix("file://"):
+            return Path(uri.removeprefix("file://"))
+        with mlflow_calls(self.tracking.uri):
+            return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking.uri))
 
     def load(self, reference: Reference = CHAMPION) -> ConversionModel:
         """Return a registered model, bit-identical to the one that was registered.
@@ -245,12 +247,7 @@ class Registry:
         ModelError : as for `load`.
         """
         version = self.version(reference)
-        found = self._records.location(version.version)
-        if "://" not in found:
-            return Path(found) / "data" / DATA
-        with mlflow_calls(self.tracking.uri):
-            uri = f"{found}/data/{DATA}"
-            return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking.uri))
+        return self._local(f"{self._records.location(version.version)}/data/{DATA}")
 
     def promote(
         self, reference: Reference = CHALLENGER, *, who: str, why: str, now: pd.Timestamp
@@ -335,14 +332,3 @@ class Registry:
 
 def _iso(now: pd.Timestamp) -> str:
     return str(pd.Timestamp(now).tz_convert("UTC").isoformat())
-
-
-def _describing(metadata: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(metadata[name]) for name in _DESCRIBING if name in metadata}
-
-
-def _parameters(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was chosen and how, for MLflow's table of parameters."""
-    recipe = metadata.get("recipe", {})
-    named = {f"recipe.{key}": value for key, value in recipe.items()}
-    return named | {key: metadata[key] for key in ("chosen", "seed", "target") if key in metadata}

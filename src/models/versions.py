@@ -12,6 +12,20 @@ import pandas as pd
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 PROMOTION_TAG: Final = "promotion."
+_DESCRIBING: Final = (
+    "data_digest",
+    "history_digest",
+    "definitions_digest",
+    "trained_until",
+    "observed_until",
+    "target",
+    "horizons",
+    "chosen",
+    "seed",
+    "snapshots",
+    "leads",
+    "conversions",
+)
 
 
 @dataclass(frozen=True)
@@ -120,3 +134,15 @@ class Reign:
         """Return the entry that makes the previous champion serve again."""
         version, *rest = self.earlier
         return Promotion("rollback", version, tuple(rest), self.champion, who, why, at)
+
+
+def describing(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return what of a model's metadata is worth a tag of its version."""
+    return {name: str(metadata[name]) for name in _DESCRIBING if name in metadata}
+
+
+def parameters(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen and how, for MLflow's table of parameters."""
+    recipe = metadata.get("recipe", {})
+    named = {f"recipe.{key}": value for key, value in recipe.items()}
+    return named | {key: metadata[key] for key in ("chosen", "seed", "target") if key in metadata}

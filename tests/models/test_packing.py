@@ -60,8 +60,8 @@ def python(code: str, *arguments: object, path: str = "", folder: Path | None = 
 def test_the_champion_loads_alone_and_predicts_the_same(training_set, model, tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     registry = Registry(uri, str(tmp_path / "artifacts"))
-    empty = [pd.DataFrame({"figures": []}) for _ in range(4)]
-    none = Evaluation(empty[0].assign(predictor=[]), *empty[1:], 0.1)
+    columns = ["segment", "horizon", "predictor", "metric", "value"]
+    none = Evaluation(*(pd.DataFrame(columns=columns) for _ in range(4)), 0.1)
     about = {"who": "Ada", "why": "a test", "now": NOW}
     registry.log_and_register(model, none, pd.DataFrame(), **about)
     registry.promote(**about)

@@ -60,6 +60,7 @@ def test_a_worse_challenger_stays(training_set, good, blind):
 def test_an_equal_challenger_stays(training_set, good):
     found = compare(good, good, training_set)
     assert (found.promote, found.advantage) == (False, 0.0)
+    assert "just as well as the champion" in found.words
 
 
 def test_without_a_champion_it_must_beat_the_same_rate_for_everybody(training_set, good):

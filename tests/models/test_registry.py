@@ -81,12 +81,12 @@ def rollback(registry: Registry):
 def test_nothing_is_made_before_the_first_call(tmp_path):
     registry = at(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert registry.versions() == []
+    assert registry.versions() == ()
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
 
 
 def test_an_empty_registry_says_what_to_do(registry):
-    assert registry.versions() == []
+    assert registry.versions() == ()
     assert registry.promotions() == ()
     with pytest.raises(NoChampionError, match="smarketing train"):
         registry.load()
@@ -121,6 +121,14 @@ def test_figures_and_plots_of_the_training_are_read_back(registry):
 def test_the_twin_that_saw_the_past_alone_is_kept(registry):
     add(registry, judged=prior_model(3))
     assert registry.judged(1).metadata["data_digest"] == "data-3"
+
+
+def test_files_on_this_machine_are_read_where_they_lie(registry, tmp_path, monkeypatch):
+    add(registry)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    assert registry.folder(1).is_relative_to(tmp_path / "mlruns")
+    assert registry.judged(1).names == ["clicks"]
+    assert not (tmp_path / "scratch").exists()
 
 
 def test_promotion_moves_the_alias_and_ends_the_challenge(registry):
@@ -220,8 +228,10 @@ def test_promotions_of_several_processes_are_all_logged(registry, tmp_path):
     assert len(entries[-1].earlier) == 2
 
 
-def test_a_moved_checkout_works(tmp_path):
+def test_a_moved_checkout_works(tmp_path, empty_database):
     old, new = tmp_path / "old", tmp_path / "new"
+    (old / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_database, old / "mlruns" / "mlflow.db")
     registry = at(old)
     promote(registry, add(registry, plots={"gain": Drawing()}).version)
     shutil.move(old, new)
@@ -233,8 +243,10 @@ def test_a_moved_checkout_works(tmp_path):
     assert not old.exists()
 
 
-def test_a_copied_checkout_reads_its_own_files(tmp_path):
+def test_a_copied_checkout_reads_its_own_files(tmp_path, empty_database):
     old, new = tmp_path / "old", tmp_path / "new"
+    (old / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_database, old / "mlruns" / "mlflow.db")
     registry = at(old)
     promote(registry, add(registry).version)
     shutil.copytree(old, new)
@@ -242,9 +254,10 @@ def test_a_copied_checkout_reads_its_own_files(tmp_path):
     assert at(old).folder().is_relative_to(old)
 
 
-def test_a_relative_address_is_read_where_the_process_stands(tmp_path, monkeypatch):
+def test_a_relative_address_is_read_where_the_process_stands(tmp_path, monkeypatch, empty_database):
     for name, wins in (("one", 10), ("two", 20)):
-        (tmp_path / name).mkdir()
+        (tmp_path / name / "mlruns").mkdir(parents=True)
+        shutil.copy(empty_database, tmp_path / name / "mlruns" / "mlflow.db")
         monkeypatch.chdir(tmp_path / name)
         add(Registry(), wins)
         assert Registry().load(1).metadata["data_digest"] == f"data-{wins}"

@@ -4,7 +4,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.versions import ModelVersion, Promotion, Reign
+from models.versions import ModelVersion, Promotion, Reign, describing, parameters
 
 AT = "2025-06-01T12:00:00+00:00"
 
@@ -40,3 +40,9 @@ def test_a_version_is_plain_data_for_json():
     version = ModelVersion(3, ("champion",), made, {"auc": 0.7}, {"who": "Ada"}, "run")
     assert version.is_champion
     assert version.as_dict()["created_at"] == AT
+
+
+def test_what_is_known_of_a_model_becomes_tags_and_parameters():
+    metadata = {"seed": 7, "recipe": {"C": 0.1}, "versions": {"numpy": "2"}}
+    assert describing(metadata) == {"seed": "7"}
+    assert parameters(metadata) == {"recipe.C": 0.1, "seed": 7}

@@ -26,7 +26,8 @@ feature = Feature("clicks", "clicks", "engagements", "count")
 model = ConversionModel(
     (feature,), {}, (HorizonModel(90, Prior(5.0, 95.0, 1)),), "won", numpy.zeros(1), {}
 )
-empty = pandas.DataFrame({"predictor": []})
+columns = ["segment", "horizon", "predictor", "metric", "value"]
+empty = pandas.DataFrame(columns=columns)
 evaluation = Evaluation(empty, empty, empty, empty, 0.1)
 about = {"who": "Ada", "why": "a test", "now": pandas.Timestamp("2025-06-01T12:00:00Z")}
 registry.log_and_register(model, evaluation, pandas.DataFrame(), **about)
