@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,20 @@ from models.registry import Registry
 from models.search import TunedModel
 from models.versions import ModelVersion
 from pipelines import context
+from pipelines.failures import UsageError
 from settings import Settings
+
+_HEADINGS = {
+    "log_loss": "log loss",
+    "auc": "AUC",
+    "average_precision": "AP",
+    "brier": "Brier",
+    "calibration_error": "ECE",
+    "lift": "lift",
+    "wins": "wins",
+}
+"""The metrics that fit a terminal, and what they are called there: AP is the average precision,
+ECE the expected calibration error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +66,14 @@ def run(
         moment = context.instant(until, "--until", settings.history.timezone)
     with context.working("reading the history"):
         history = context.history_of(settings, context.store_of(settings))
+    if moment is not None and moment <= (first := history.leads["created_at"].min()):
+        raise UsageError(f"--until: {until} lies before the first lead, created {first}")
     trained = train(settings, history, trials=trials, timeout=timeout, until=moment)
     if as_json:
         context.print_json(as_plain(trained))
     else:
         show(trained)
+        context.say("Next: smarketing promote")
     return trained
 
 
@@ -108,7 +123,7 @@ def train(
             tuned.trials,
             training_plots(tuned, training_set),
             judged=tuned.judged,
-            who=getpass.getuser(),
+            who=context.who(),
             why=why,
             now=context.now(),
             run=run_,
@@ -144,21 +159,15 @@ def as_plain(trained: Trained) -> dict[str, Any]:
 def show(trained: Trained) -> None:
     """Print the model and its figures beside all baselines."""
     evaluation = trained.tuned.evaluation
-    context.screen.print(
-        f"[bold]version {trained.version.version}[/bold]: {trained.tuned.model.message}"
-    )
+    context.say(f"version {trained.version.version}: {trained.tuned.model.message}")
     for note in evaluation.notes:
-        context.screen.print(f"note: {note}")
+        context.say(f"note: {note}")
     if not evaluation.horizons or evaluation.figures.empty:
         return
     horizon = evaluation.horizons[-1]
     table = evaluation.table(horizon)
     context.print_table(
         f"Held-out figures, conversion within {horizon} days",
-        ("", *(str(name).replace("_", " ") for name in table.columns)),
-        [
-            (name, *(f"{value:.4f}" for value in row))
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ],
+        ("", *_HEADINGS.values()),
+        [(name, *(f"{row[metric]:.4f}" for metric in _HEADINGS)) for name, row in table.iterrows()],
     )
-    context.screen.print("Next: smarketing promote")
