@@ -17,7 +17,6 @@ from history.sources import Extract, RawTable
 from models import Scores
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
-from pipelines.release import export_champion
 from pipelines.train import Trained, registry_of, show, train
 from settings import Settings
 
@@ -134,7 +133,6 @@ def _promote(settings: Settings, trained: Trained, history: History) -> Decision
     if decision.promote or registry.reign().champion is None:
         why = decision.words if decision.promote else "the demo needs a champion to show"
         registry.promote(trained.version, who=context.who(), why=why, now=context.now())
-        export_champion(registry)
     return decision
 
 

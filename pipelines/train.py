@@ -9,7 +9,8 @@ import pandas as pd
 
 from features import TrainingSet, build_training_set, compute_features, open_leads
 from history import History
-from models import ConversionModel, tune
+from models import ConversionModel, Evaluation, tune
+from models.evaluation import FUTURE
 from models.plots import training_plots
 from models.registry import Registry
 from models.search import TunedModel
@@ -20,12 +21,11 @@ from settings import Settings
 
 _HEADINGS = {
     "log_loss": "log loss",
-    "auc": "AUC",
+    "auc": "ROC-AUC",
     "average_precision": "AP",
     "brier": "Brier",
     "calibration_error": "ECE",
-    "lift": "lift",
-    "wins": "wins",
+    "lift": "lift at 10 %",
 }
 """The metrics that fit a terminal, and what they are called there: AP is the average precision,
 ECE the expected calibration error."""
@@ -156,6 +156,13 @@ def as_plain(trained: Trained) -> dict[str, Any]:
     }
 
 
+def _basis(evaluation: Evaluation, horizon: int) -> str:
+    """Say what the figures rest on."""
+    counts = evaluation.counts
+    row = counts[(counts["horizon"] == horizon) & (counts["segment"] == FUTURE)].iloc[0]
+    return f"{row['conversions']:,} conversions in {row['n']:,} snapshots within {horizon} days"
+
+
 def show(trained: Trained) -> None:
     """Print the model and its figures beside all baselines."""
     evaluation = trained.tuned.evaluation
@@ -167,7 +174,7 @@ def show(trained: Trained) -> None:
     horizon = evaluation.horizons[-1]
     table = evaluation.table(horizon)
     context.print_table(
-        f"Held-out figures, conversion within {horizon} days",
+        f"Held-out figures, {_basis(evaluation, horizon)}",
         ("", *_HEADINGS.values()),
         [(name, *(f"{row[metric]:.4f}" for metric in _HEADINGS)) for name, row in table.iterrows()],
     )

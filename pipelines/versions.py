@@ -11,7 +11,6 @@ from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.release import export_champion
 from pipelines.train import registry_of
 from settings import Settings
 
@@ -63,7 +62,6 @@ def promote(
     words = why or (decision.words if decision else "")
     if promoted:
         registry.promote(chosen, who=context.who(), why=words, now=context.now())
-        export_champion(registry)
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
@@ -102,7 +100,6 @@ def rollback(settings: Settings, *, why: str, as_json: bool = False) -> ModelVer
     """Go back to the champion before."""
     registry = registry_of(settings)
     version = registry.rollback(who=context.who(), why=why, now=context.now())
-    export_champion(registry)
     if as_json:
         context.print_json(version.as_dict())
     else:

@@ -11,6 +11,7 @@ import pandas as pd
 from history import History, Store
 from history.reading import read_rows
 from serving.body import MOMENT, Wanted
+from serving.live import reading
 
 
 def stored_history(store: Store | None, wanted: Sequence[Wanted], now: pd.Timestamp) -> History:
@@ -29,12 +30,10 @@ def stored_history(store: Store | None, wanted: Sequence[Wanted], now: pd.Timest
     accounts = sorted({account for account in named if account is not None})
     if not accounts:
         return store.lead_history(ids, observed_until=now)
-    with store.engine.connect() as connection:
+    with reading(store) as connection:
         colleagues = read_rows(connection, "leads", "account_id", accounts)["lead_id"]
         rows = read_rows(connection, "accounts", "account_id", accounts)
-    history = store.lead_history(
-        list(dict.fromkeys([*ids, *colleagues])), observed_until=now
-    )
+    history = store.lead_history(list(dict.fromkeys([*ids, *colleagues])), observed_until=now)
     new = rows[~rows["account_id"].isin(history.accounts["account_id"])]
     if new.empty:
         return history
@@ -86,9 +85,9 @@ def assembled(stored: History, batch: Sequence[Wanted]) -> History:
             changes += _changes("lead", each.lead_id, each.body.attributes, each.as_of)
     frames["attribute_history"] = _joined(stored.attribute_history, pd.DataFrame(changes))
     touches = [w.body.engagements for w in told if w.body and w.body.engagements is not None]
-    for each in touches:
-        frames["engagements"] = _joined(frames["engagements"], each)
-    frames["engagements"] = frames["engagements"].drop_duplicates("engagement_id", keep="last")
+    if touches:
+        joined = _joined(stored.engagements, pd.concat(touches, ignore_index=True))
+        frames["engagements"] = joined.drop_duplicates("engagement_id", keep="last")
     return History.from_frames(
         frames, observed_until=stored.observed_until, current_only=stored.current_only
     )
@@ -115,9 +114,7 @@ def _lead(wanted: Wanted, account: str | None) -> dict[str, Any]:
     return {**attributes, **own}
 
 
-def _settled(
-    leads: pd.DataFrame, told: Iterable[Wanted], accounts: dict[int, str]
-) -> pd.DataFrame:
+def _settled(leads: pd.DataFrame, told: Iterable[Wanted], accounts: dict[int, str]) -> pd.DataFrame:
     """Put described leads into their accounts where the store has none for them."""
     account_of = {each.lead_id: accounts[each.place] for each in told if each.place in accounts}
     named = leads["lead_id"].map(account_of).astype("str")

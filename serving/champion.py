@@ -1,18 +1,11 @@
-"""Where the serving model comes from: the Bento that we run in, else the registry."""
+"""The model that serves, and where it comes from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import bentoml
-from bentoml.exceptions import BentoMLException
-
-import models
-from models.errors import ModelError
-from serving.packing import FOLDER, MODEL_NAME
-from settings import Settings
+from models import ConversionModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +18,7 @@ class Champion:
     version : its version in the registry.
     """
 
-    model: models.ConversionModel
+    model: ConversionModel
     version: str
 
 
@@ -47,69 +40,3 @@ class ChampionSource(Protocol):
         ------
         ModelError : there is no champion, or it is damaged.
         """
-
-
-class RegistrySource:
-    """Finds the champion in the registry, where it may change at any time.
-
-    Parameters
-    ----------
-    settings : of the installation.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def version(self) -> str:
-        """Return the version that should serve now."""
-        return str(self._registry().version("champion").version)
-
-    def load(self) -> Champion:
-        """Load the champion."""
-        registry = self._registry()
-        version = registry.version("champion")
-        return Champion(registry.load(version), str(version.version))
-
-    def _registry(self) -> models.Registry:
-        tracking = self.settings.tracking
-        return models.Registry(
-            tracking.uri, tracking.artifacts, tracking.experiment, tracking.model
-        )
-
-
-class BentoSource:
-    """Finds the champion that was packed into a Bento. It never changes.
-
-    Parameters
-    ----------
-    bento : the folder of the Bento.
-    """
-
-    def __init__(self, bento: Path) -> None:
-        self.bento = bento
-
-    def version(self) -> str:
-        """Return the version that was packed."""
-        return str(self._packed().info.metadata["version"])
-
-    def load(self) -> Champion:
-        """Load what was packed."""
-        packed = self._packed()
-        model = models.ConversionModel.load(Path(packed.path_of(FOLDER)))
-        return Champion(model, str(packed.info.metadata["version"]))
-
-    def _packed(self) -> bentoml.Model:
-        try:
-            named = [info.tag for info in bentoml.Bento.from_path(self.bento).info.all_models]
-            ours = [tag for tag in named if tag.name == MODEL_NAME]
-            if ours:
-                return bentoml.models.get(ours[0])
-        except BentoMLException as error:
-            raise ModelError(f"{self.bento}: the packed champion cannot be read: {error}") from error
-        raise ModelError(f"{self.bento}: the Bento holds no champion; promote one and build again")
-
-
-def bento_folder() -> Path | None:
-    """Return the Bento that this code runs in, None where it runs from a checkout."""
-    folder = Path(__file__).resolve().parents[2]
-    return folder if (folder / "bento.yaml").is_file() else None

@@ -123,30 +123,50 @@ class Reason(BaseModel):
     """Why a lead scored as it did."""
 
     feature: str = Field(description="Name of the feature.", examples=["pricing_visit_30d"])
-    label: str = Field(description="The feature in plain words.", examples=["pricing visit in the last 30 days"])
-    value: str = Field(description="Its value for this lead, as text; empty when unknown.", examples=["3"])
-    effect: float = Field(description="Its part of the probability, in points of probability.", examples=[0.04])
+    label: str = Field(
+        description="The feature in plain words.", examples=["pricing visit in the last 30 days"]
+    )
+    value: str = Field(
+        description="Its value for this lead, as text; empty when unknown.", examples=["3"]
+    )
+    effect: float = Field(
+        description="Its part of the probability, in points of probability.", examples=[0.04]
+    )
 
 
 class HorizonProbability(BaseModel):
     """The probability within one horizon."""
 
     horizon_days: int = Field(description="Days after the cutoff.", examples=[30])
-    probability: float = Field(description="Calibrated probability of a conversion.", examples=[0.12])
+    probability: float = Field(
+        description="Calibrated probability of a conversion.", examples=[0.12]
+    )
 
 
 class LeadScore(BaseModel):
     """The score of one lead. When `status` is unknown_lead or invalid, every number is 0."""
 
     lead_id: str = Field(description="As sent.", examples=["L000042"])
-    as_of: str = Field(description="The cutoff that was used.", examples=["2025-06-30T00:00:00+00:00"])
-    probability: float = Field(description="Calibrated probability within the longest horizon.", examples=[0.21])
+    as_of: str = Field(
+        description="The cutoff that was used.", examples=["2025-06-30T00:00:00+00:00"]
+    )
+    probability: float = Field(
+        description="Calibrated probability within the longest horizon.", examples=[0.21]
+    )
     horizon_days: int = Field(description="The longest horizon, in days.", examples=[90])
-    probabilities: list[HorizonProbability] = Field(description="The probability within each horizon.")
+    probabilities: list[HorizonProbability] = Field(
+        description="The probability within each horizon."
+    )
     score: float = Field(description="Percentile rank among open leads, 0 to 100.", examples=[93.5])
     grade: str = Field(description="A, B, C or D by the agreed thresholds.", examples=["A"])
-    trend: str = Field(description="improving, steady, declining or unknown, against a week before.", examples=["improving"])
-    expected_value: float = Field(description="Probability times the value of a win; 0 when that is unknown.", examples=[1520.0])
+    trend: str = Field(
+        description="improving, steady, declining or unknown, against a week before.",
+        examples=["improving"],
+    )
+    expected_value: float = Field(
+        description="Probability times the value of a win; 0 when that is unknown.",
+        examples=[1520.0],
+    )
     reasons: list[Reason] = Field(description="The strongest reasons, largest effect first.")
     model_version: str = Field(description="Version of the model that scored.", examples=["3"])
     status: str = Field(
@@ -176,7 +196,9 @@ class Written(BaseModel):
     """What became of the rows. Accepted rows are on disk before this answer is sent."""
 
     accepted: int = Field(description="New rows.", examples=[10])
-    updated: int = Field(description="Rows that replaced older content of the same id.", examples=[0])
+    updated: int = Field(
+        description="Rows that replaced older content of the same id.", examples=[0]
+    )
     duplicate: int = Field(description="Rows that were there already.", examples=[1])
     rejected: int = Field(description="Rows in quarantine.", examples=[0])
     reasons: list[Refusal] = Field(description="Why rows were rejected.")

@@ -12,13 +12,14 @@ import pandas as pd
 
 from history import Store, StoreError, open_store
 from history.conform import Reject
-from history.reading import read_table
+from history.reading import read_rows
 from history.upsert import Counts
 from models.errors import ModelError
 from models.explanation import importance
 from serving.champion import ChampionSource
 from serving.contract import LeadToScore
 from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
+from serving.live import reading
 from serving.ranking import Ranking
 from serving.rows import records, timeline
 from serving.scorer import Scorer
@@ -233,6 +234,6 @@ class Desk:
         configured = self.settings.serving.average_deal
         if configured is not None or store is None:
             return configured or 0.0
-        outcomes = read_table(store.engine, "outcomes")
-        won = outcomes.loc[(outcomes["stage"] == "won").to_numpy(), "amount"]
+        with reading(store) as connection:
+            won = read_rows(connection, "outcomes", "stage", ["won"])["amount"]
         return float(won.median()) if won.notna().any() else 0.0

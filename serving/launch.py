@@ -33,8 +33,8 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise PortError(
-                f"port {port} on {host} cannot be used ({error.strerror}); stop what listens there, "
-                "or choose another with --port or [serving] port"
+                f"port {port} on {host} cannot be used ({error.strerror}); stop what listens "
+                "there, or choose another with --port or [serving] port"
             ) from error
 
 

@@ -33,14 +33,22 @@ def openapi_document(max_leads: int) -> dict[str, Any]:
     paths: dict[str, Any] = {
         "/score": {
             "post": _action(
-                "scoreLeads", "Score leads by id or from the request alone.", "ScoreRequest", "ScoreAnswer"
+                "scoreLeads",
+                "Score leads by id or from the request alone.",
+                "ScoreRequest",
+                "ScoreAnswer",
             )
         }
     }
     for name in ("leads", "accounts", "engagements", "outcomes", "dispositions"):
         schemas[_rows_name(name)] = _rows_schema(name)
         paths[f"/{name}"] = {
-            "post": _action(f"write{name.title()}", f"Write {name}; idempotent by id.", _rows_name(name), "Written")
+            "post": _action(
+                f"write{name.title()}",
+                f"Write {name}; idempotent by id.",
+                _rows_name(name),
+                "Written",
+            )
         }
     for path, (action, words, parameters) in _READS.items():
         paths[path] = {"get": _read(action, words, parameters)}
@@ -57,11 +65,17 @@ def openapi_document(max_leads: int) -> dict[str, Any]:
 
 
 _LEAD_ID = {
-    "name": "lead_id", "in": "path", "required": True,
-    "description": "Id of a lead.", "schema": {"type": "string"},
+    "name": "lead_id",
+    "in": "path",
+    "required": True,
+    "description": "Id of a lead.",
+    "schema": {"type": "string"},
 }
 _LIMIT = {
-    "name": "limit", "in": "query", "required": False, "description": "How many leads.",
+    "name": "limit",
+    "in": "query",
+    "required": False,
+    "description": "How many leads.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
 }
 _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
@@ -77,7 +91,9 @@ def _schemas() -> dict[str, Any]:
     _, definitions = models_json_schema(
         [(model, "validation") for model in used], ref_template="#/components/schemas/{model}"
     )
-    schemas: dict[str, Any] = {name: _plain(schema) for name, schema in definitions["$defs"].items()}
+    schemas: dict[str, Any] = {
+        name: _plain(schema) for name, schema in definitions["$defs"].items()
+    }
     for name in ("ScoreAnswer", "LeadScore", "Reason", "HorizonProbability", "Written", "Refusal"):
         schemas[name]["required"] = list(schemas[name]["properties"])
     return schemas
@@ -100,7 +116,11 @@ def _plain(schema: Any) -> Any:
         schema["example"] = schema.pop("examples")[0]
     if schema.get("type") == "number":
         schema["format"] = "double"
-    schema = {key: value for key, value in schema.items() if key not in ("title",) or not isinstance(value, str)}
+    schema = {
+        key: value
+        for key, value in schema.items()
+        if key not in ("title",) or not isinstance(value, str)
+    }
     return {key: value if key == "example" else _plain(value) for key, value in schema.items()}
 
 
@@ -133,8 +153,15 @@ def _content(name: str) -> dict[str, Any]:
 
 
 def _problems() -> dict[str, Any]:
-    words = {"400": "Not JSON.", "413": "Too large.", "422": "Not as expected.", "503": "Not ready."}
-    return {code: {"description": text, "content": _content("Problem")} for code, text in words.items()}
+    words = {
+        "400": "Not JSON.",
+        "413": "Too large.",
+        "422": "Not as expected.",
+        "503": "Not ready.",
+    }
+    return {
+        code: {"description": text, "content": _content("Problem")} for code, text in words.items()
+    }
 
 
 def _action(operation: str, words: str, body: str, answer: str) -> dict[str, Any]:

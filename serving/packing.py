@@ -1,14 +1,13 @@
-"""The champion as BentoML packs it: `bentoml build` puts it into the Bento, and nothing else does."""
+"""The champion as BentoML packs it, when `bentoml build` makes a Bento."""
 
 from __future__ import annotations
 
 import shutil
 from typing import Any, Final
 
-import attrs
 import bentoml
-from _bentoml_sdk.models import BentoModel
 from bentoml.exceptions import BentoMLException
+from bentoml.models import BentoModel
 
 import models
 from models.errors import ModelError
@@ -19,7 +18,6 @@ FOLDER: Final = "model"
 """Where the model lies inside BentoML's entry."""
 
 
-@attrs.frozen
 class PackedChampion(BentoModel):  # type: ignore[misc]  # BentoML is untyped
     """The champion of the registry, copied into BentoML's model store when a Bento is built.
 
@@ -63,7 +61,7 @@ def export_champion(settings: Settings) -> str:
     champion = registry.version("champion")
     model = registry.load(champion)
     tag = f"{MODEL_NAME}:v{champion.version}-{champion.model_id.removeprefix('m-')[:12]}"
-    if any(str(entry.tag) == tag for entry in bentoml.models.list(MODEL_NAME)):
+    if any(str(entry.tag) == tag for entry in bentoml.models.list()):
         return tag
     metadata = {"version": str(champion.version), "target": model.target}
     with bentoml.models.create(tag, metadata=metadata) as entry:

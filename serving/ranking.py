@@ -16,6 +16,7 @@ from history.history import micros
 from history.schema import STORED
 from models import score
 from serving.errors import EmptyHistoryError
+from serving.live import reading
 from serving.scorer import Scorer
 from settings import Settings
 
@@ -81,8 +82,7 @@ class Ranking:
             self._making.release()
 
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
-        _check_leads(store, now)
-        history = store.history(current_only=self.settings.history.current_only)
+        history = store.lead_history(_lead_ids(store, now), observed_until=now)
         model, version = scorer.champion.model, scorer.champion.version
         matrix = compute_features(history, open_leads(history, now), model.features)
         scores = score(
@@ -99,11 +99,19 @@ class Ranking:
         return Ranked(matrix, ranked, version, time.monotonic())
 
 
-def _check_leads(store: Store, now: pd.Timestamp) -> None:
-    created = STORED["leads"].c.created_at
-    before = select(created).where(created < micros(now)).limit(1)
-    with store.engine.connect() as connection:
-        if connection.execute(before).first() is None:
-            raise EmptyHistoryError(
-                "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
-            )
+def _lead_ids(store: Store, now: pd.Timestamp) -> list[str]:
+    """Return the leads there are by now.
+
+    Raises
+    ------
+    EmptyHistoryError : there are none.
+    """
+    leads = STORED["leads"]
+    with reading(store) as connection:
+        found = connection.execute(select(leads.c.lead_id).where(leads.c.created_at < micros(now)))
+        ids = [str(row.lead_id) for row in found]
+    if not ids:
+        raise EmptyHistoryError(
+            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
+        )
+    return ids

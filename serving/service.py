@@ -1,4 +1,4 @@
-"""The BentoML service: health, readiness and metrics by BentoML, everything else by `serving.app`."""
+"""The BentoML service: health, readiness and metrics by BentoML, the rest by `serving.app`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.app import create_app
-from serving.champion import BentoSource, RegistrySource, bento_folder
 from serving.desk import Desk
 from serving.packing import MODEL_NAME, PackedChampion
+from serving.sources import BentoSource, RegistrySource, bento_folder
 from settings import Settings
 from settings.settings import HistorySettings
 

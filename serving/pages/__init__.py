@@ -24,6 +24,7 @@ def start(desk: Desk) -> str:
         problem = about["problem"]
         try:
             queue = desk.queue(_SHOWN)
+            problem = problem or queue["message"]
         except ValueError as error:
             problem = str(error)
     return _templates.get_template("start.html").render(about=about, queue=queue, problem=problem)

@@ -25,8 +25,8 @@ def attribute_values(
     """Return the attribute that a feature names, as of each cutoff.
 
     A lead or account with rows for the field in the attribute history has the last value that was
-    valid and recorded before the cutoff, and none before its first. Without such rows the value
-    was fixed at creation.
+    valid and recorded before the cutoff, and none before its first: `History` keeps no other value
+    of it. Without such rows the value was fixed at creation.
 
     Parameters
     ----------
@@ -54,11 +54,8 @@ def attribute_values(
     codes = lead if entity == "lead" else account
     values = _fixed(history, index, entity, field, codes, as_of)
     if len(ours):
-        ids = index.leads if entity == "lead" else index.accounts
-        followed = np.zeros(len(ids) + 1, dtype=bool)
-        followed[codes_in(ids, ours["entity_id"].drop_duplicates())] = True
-        followed[-1] = False
-        values = np.where(followed[codes], _as_of(ours, index, entity, codes, as_of), values)
+        changed = _as_of(ours, index, entity, codes, as_of)
+        values = np.where(pd.isna(changed), values, changed)
     return typed(values, feature)
 
 

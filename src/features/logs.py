@@ -103,8 +103,7 @@ def scaled(values: pd.Series, scale: float) -> IntArray:
 
 def microseconds(values: pd.Series) -> IntArray:
     """Return instants as UTC microseconds since 1970."""
-    instants: IntArray = values.astype("int64").to_numpy(dtype=np.int64)
-    return instants
+    return np.asarray(values.astype("int64"), dtype=np.int64)
 
 
 def build_log(

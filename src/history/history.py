@@ -48,8 +48,10 @@ class History:
         """Build a history from frames that already have the canonical columns and types.
 
         Missing tables are empty, missing optional columns are filled, a missing ``recorded_at``
-        is the time of the event. Rows are put in their canonical order (lead, time, id), so that
-        equal content gives an equal digest. Messy input goes through `history.conform` instead.
+        is the time of the event. A lead or account whose field has rows in the attribute history
+        keeps no other value of that field: it could only be today's. Rows are put in their
+        canonical order (lead, time, id), so that equal content gives an equal digest. Messy
+        input goes through `history.conform` instead.
 
         Raises
         ------
@@ -60,6 +62,7 @@ class History:
             name: _complete(table, tables.get(name), only_declared=not table.attributes)
             for name, table in TABLES.items()
         }
+        _drop_followed(frames)
         until = observed_until if observed_until is not None else latest_recorded(frames)
         if until is None:
             raise ValueError("an empty history has no observed_until: give one")
@@ -144,6 +147,19 @@ def _recorded(table: Table, frame: pd.DataFrame) -> pd.Series:
         return frame["recorded_at"]
     unknown = pd.Timestamp(0, tz="UTC").as_unit("us")
     return frame["created_at"].fillna(unknown)
+
+
+def _drop_followed(frames: dict[str, pd.DataFrame]) -> None:
+    """Leave the values of fields that have a history to that history."""
+    changes = frames["attribute_history"]
+    for (entity, field_name), rows in changes.groupby(["entity", "field"], observed=True):
+        table = f"{entity}s"
+        frame = frames[table]
+        if field_name in frame.columns:
+            followed = frame[f"{entity}_id"].isin(rows["entity_id"])
+            frames[table] = frame.assign(
+                **{str(field_name): frame[field_name].mask(followed.to_numpy())}
+            )
 
 
 def _complete(table: Table, frame: pd.DataFrame | None, *, only_declared: bool) -> pd.DataFrame:

@@ -223,6 +223,12 @@ def _with_the_future_of(past: History, other: History, as_of: pd.Timestamp) -> H
             later = later[(later["created_at"] >= as_of).to_numpy()]
         else:
             later = later[(later["recorded_at"] >= as_of).to_numpy()]
+            if name == "attribute_history":
+                # A field without a history is fixed by contract; the store writes down its first
+                # value when it learns of another.
+                of = ["entity", "entity_id", "field"]
+                followed = pd.MultiIndex.from_frame(frame[of].astype("str"))
+                later = later[pd.MultiIndex.from_frame(later[of].astype("str")).isin(followed)]
             key = later.columns[0]
             later = later.assign(**{key: "later " + later[key]})
         tables[name] = pd.concat([frame, later], ignore_index=True) if len(later) else frame

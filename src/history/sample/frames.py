@@ -136,9 +136,7 @@ def outcomes_frame(company: Company, moves: Moves, rng: np.random.Generator) -> 
             "stage": _named(STAGE_OF_STATE[1:], after - 1),
             "amount": np.where(np.isin(after, (OPPORTUNITY, WON)), np.round(deal, 2), np.nan),
             "reason": pd.Series(np.where(after == LOST, reasons, np.nan), dtype="str"),
-            "owner": pd.Categorical(
-                np.where(after >= SAL, np.array(OWNERS, dtype=object)[lead % len(OWNERS)], None)
-            ),
+            "owner": _named(OWNERS, np.where(after >= SAL, lead % len(OWNERS), -1)),
         }
     )
 
