@@ -66,7 +66,7 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
     ("text", "words"),
     [
         ("[serving]\nport = 0\n", r"serving\.port: .*greater than or equal to 1 \(got 0\)"),
-        ("[serving]\ndoor = 1\n", r"serving\.door: .*not permitted"),
+        ("[serving]\ndoor = 1\n", r"serving\.door: there is no such setting"),
         ("[training]\nhorizons = [90, 30]\n", r"training\.horizons: expected rising whole days"),
         ('[history]\ntimezone = "Mars"\n', r"history\.timezone: 'Mars' is no time zone"),
         ("[history]\nobserved_until = 2025-01-01T00:00:00\n", "needs a zone"),
@@ -84,3 +84,16 @@ def test_a_wrong_entry_is_named_with_what_was_expected(tmp_path, text, words):
 def test_a_named_file_must_be_there(tmp_path):
     with pytest.raises(SettingsError, match="no such configuration file"):
         Settings.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SMARKETING_TRAINING__TRIALS", "0", "greater than or equal to 1"),
+        ("SMARKETING_TRAINING__TRAILS", "5", "there is no such setting"),
+    ],
+)
+def test_a_wrong_variable_is_named(monkeypatch, name, value, words):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}: .*{words}"):
+        Settings.load()
