@@ -112,8 +112,9 @@ def _forward(whole: TrainingSet) -> tuple[pd.DataFrame, str]:
     evaluation = tune(whole, trials=15).evaluation
     horizon = whole.horizons[-1]
     counts = evaluation.counts.set_index(["segment", "horizon"]).loc[("future", horizon)]
-    words = f"{horizon} days ahead, forward in time: {counts['n']:,} snapshots, {counts['conversions']:,} conversions"
-    return evaluation.intervals()[list(METRICS)].rename(columns=METRICS), words
+    words = f"{counts['n']:,} snapshots, {counts['conversions']:,} conversions"
+    table = evaluation.intervals()[list(METRICS)].rename(columns=METRICS)
+    return table, f"{horizon} days ahead, forward in time: {words}"
 
 
 def _across(whole: TrainingSet) -> tuple[pd.DataFrame, str]:
