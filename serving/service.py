@@ -56,7 +56,7 @@ _door = Door()
 class Smarketing:
     """Scores leads; ready only with a champion."""
 
-    champion = PackedChampion(MODEL_NAME)  # type: ignore[call-arg]  # BentoML is untyped
+    champion = PackedChampion(MODEL_NAME)
 
     def __init__(self) -> None:
         settings, bento = Settings.load(), bento_folder()
