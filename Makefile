@@ -41,7 +41,7 @@ check: $(READY) ## format, lint, types, the import contract, notebooks
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/notebooks
 
 bench: $(READY) ## speed and quality, each against named alternatives in one run
-	@for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file; done
+	@for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file $(DATA); done
 
 format: $(READY) ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .

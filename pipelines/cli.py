@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
+from pipelines.failures import UsageError, in_one_line
 from settings import Settings
 
 app = typer.Typer(
     name="smarketing",
     help="One calibrated number per lead, with reasons, for sales and marketing alike.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -90,7 +90,7 @@ def features(
     if describe:
         _verb("features").catalogue(settings, as_json=as_json)
     elif as_of is None or out is None:
-        raise typer.BadParameter("give --as-of TIME and --out FILE, or --describe")
+        raise UsageError("give --as-of TIME and --out FILE, or --describe")
     else:
         _verb("features").run(settings, as_of, out)
 
@@ -178,10 +178,8 @@ def serve(
     words = [sys.executable, "-m", "serving.launch"]
     for name, value in (("--host", host), ("--port", port), ("--config", config)):
         words += [name, str(value)] if value is not None else []
-    try:
-        raise typer.Exit(subprocess.run(words, check=False).returncode)  # noqa: S603  our own module
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    # Replaced, not started: signals reach the service's launcher, and pipelines import no serving.
+    os.execv(sys.executable, words)  # noqa: S606  our own module, no shell
 
 
 @app.command()
@@ -197,43 +195,20 @@ def erase(
 @app.command()
 def quarantine(as_json: AsJson = False, config: Config = None) -> None:
     """List the rows that were set aside, with the reasons."""
-    found = _verb("ingest").quarantined(Settings.load(config))
-    plain = json.loads(found.to_json(orient="records"))
-    context = _verb("context")
-    if as_json:
-        context.print_json(plain)
-    else:
-        columns = ("origin", "row", "field", "value", "reason")
-        context.print_table(
-            f"{len(plain)} rows in quarantine", columns, [[r[c] for c in columns] for r in plain]
-        )
+    _verb("quarantine").run(Settings.load(config), as_json=as_json)
 
 
 def main() -> None:
-    """Run the command line; what a user can mend is one line and exit code 2.
-
-    Every error that is about input derives from ValueError and carries its whole sentence; a
-    ValueError from elsewhere would be a defect, and keeps its traceback.
-    """
+    """Run the command line; what a user can mend is one line and exit code 2."""
     try:
-        app()
-    except ValueError as error:
-        if not type(error).__module__.startswith(_OURS) and not _raised_by_us(error):
+        code = app(sys.argv[1:] or ["--help"], prog_name="smarketing", standalone_mode=False)
+    except (TyperException, ValueError, OSError) as error:
+        line = in_one_line(error)
+        if line is None:
             raise
-        print(f"smarketing: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print(f"smarketing: {line}", file=sys.stderr)  # noqa: T201  the terminal is whom this is for
         raise SystemExit(2) from None
-
-
-_OURS = ("settings", "history", "features", "models", "alignment", "monitoring", "pipelines")
-
-
-def _raised_by_us(error: ValueError) -> bool:
-    """Tell whether the sentence was written by one of our own modules, not by a library."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    name = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-    return name.split(".")[0] in _OURS
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,24 +10,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from history import History, Store, open_store
+from pipelines.failures import UsageError
 from settings import Settings
 
 screen = Console(highlight=False)
 notices = Console(stderr=True, highlight=False)
 
 
-class UsageError(ValueError):
-    """What was asked for cannot be done as asked; the message says what to write instead."""
-
-
 def now() -> pd.Timestamp:
     """Return this instant, in UTC; the only clock of the command line."""
     return pd.Timestamp(datetime.now(UTC)).as_unit("us")
+
+
+def who() -> str:
+    """Return the name of the person at the terminal, which is kept with what they decide."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return "unknown"
 
 
 def instant(text: str, name: str, timezone: str | None) -> pd.Timestamp:
@@ -66,16 +73,31 @@ def history_of(settings: Settings, store: Store) -> History:
 
 @contextmanager
 def working(words: str, total: float | None = None) -> Iterator[tuple[Progress, TaskID]]:
-    """Show a progress bar on the error stream, so that results can be piped."""
+    """Show a progress bar on the error stream, so that results can be piped.
+
+    Where that stream is no terminal, nothing is shown.
+    """
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description:<40}"),
+        BarColumn(bar_width=20),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
         console=notices,
-        transient=not notices.is_terminal,
+        disable=not notices.is_terminal,
     ) as progress:
-        yield progress, progress.add_task(words, total=total, note="")
+        task = progress.add_task(words, total=total, note="")
+        yield progress, task
+        progress.update(task, total=total or 1, completed=total or 1)
+
+
+def say(words: str) -> None:
+    """Print a sentence of the result, unbroken, so that it can be searched and piped."""
+    screen.print(words, markup=False, soft_wrap=True)
+
+
+def note(words: str) -> None:
+    """Print a sentence about the work, on the error stream."""
+    notices.print(words, markup=False, soft_wrap=True)
 
 
 def print_json(data: Any) -> None:
@@ -85,9 +107,20 @@ def print_json(data: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a result as a table."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
+        first = position == 0
+        table.add_column(
+            column, justify="left" if first else "right", no_wrap=first, overflow="fold"
+        )
     for row in rows:
         table.add_row(*(str(value) for value in row))
     screen.print(table)

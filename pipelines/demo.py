@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ import pandas as pd
 
 from history import History, Store, sample_company
 from history.sources import Extract, RawTable
+from models import Scores
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
 from pipelines.train import Trained, registry_of, show, train
@@ -21,6 +22,8 @@ from settings import Settings
 
 _SAMPLE = "sample"
 _DAYS = 730
+_OWN = {"history": "sqlite:///var/demo.db", "tracking": "sqlite:///mlruns/demo.db"}
+"""Where the demo works when the configured store holds somebody's own history."""
 
 
 @dataclass
@@ -31,14 +34,28 @@ class _Clockwork:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        if not context.notices.is_terminal:
+            context.note(f"{name} ...")
         begun = time.perf_counter()
         yield
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         self.stages.append((name, time.perf_counter() - begun, peak))
 
+    def show(self) -> None:
+        """Print what took how long, and how much memory the process had taken by then."""
+        rows = [(name, f"{seconds:.1f}", f"{peak:,.0f}") for name, seconds, peak in self.stages]
+        total = sum(seconds for _, seconds, _ in self.stages)
+        context.print_table(
+            "Where the time went",
+            ("stage", "seconds", "peak MB"),
+            [*rows, ("all", f"{total:.1f}", "")],
+        )
+
 
 def run(settings: Settings, *, leads: int, trials: int, start: str | None) -> None:
     """Simulate, ingest, train, promote, score and report; then say what to open.
+
+    A second run keeps the sample company that is there, and trains on it again.
 
     Parameters
     ----------
@@ -49,29 +66,59 @@ def run(settings: Settings, *, leads: int, trials: int, start: str | None) -> No
         ends now.
     """
     clock = _Clockwork()
-    store = context.store_of(settings)
-    _warn_of_others(store)
-    with clock.stage("sample company"), context.working("simulating two years of a B2B company"):
-        sample = sample_company(leads, seed=settings.training.seed, start=start or _two_years_ago())
-    with clock.stage("ingest"), context.working("writing the history"):
-        store.ingest(_as_extract(sample.history), now=context.now())
-        history = context.history_of(settings, store)
+    settings, store = _aside(settings)
+    _fill(store, clock, leads, settings.training.seed, _first_day(settings, start))
+    history = context.history_of(settings, store)
     with clock.stage("train"):
         trained = train(settings, history, trials=trials, why="demo")
     with clock.stage("promote"), context.working("asking the gate"):
         decision = _promote(settings, trained, history)
     out = Path("report")
     with clock.stage("score"), context.working("scoring the open leads"):
-        scores_file = _score(settings, history, out)
+        scores = _score(settings, history, out)
     with clock.stage("report"), context.working("writing the report"):
         registry = registry_of(settings)
         page = report.write(settings, registry, registry.version("champion"), history, out)
     show(trained)
-    _closing(clock, decision, scores_file, page)
+    clock.show()
+    context.say(f"\nThe gate: {decision.words}")
+    context.say(_closing(settings, scores, page))
 
 
-def _two_years_ago() -> str:
-    return str((context.now() - pd.Timedelta(days=_DAYS)).date())
+def _aside(settings: Settings) -> tuple[Settings, Store]:
+    """Return where the demo works: as configured, unless somebody's own history lives there."""
+    store = context.store_of(settings)
+    others = [name for name in store.sources() if name != _SAMPLE]
+    if not others:
+        return settings, store
+    context.note(
+        f"{store.name} holds your own history ({', '.join(others)}), which is left as it is: "
+        f"the demo works in {_OWN['history']} and {_OWN['tracking']}"
+    )
+    own = settings.model_copy(
+        update={
+            "history": settings.history.model_copy(update={"url": _OWN["history"]}),
+            "tracking": settings.tracking.model_copy(update={"uri": _OWN["tracking"]}),
+        }
+    )
+    return own, context.store_of(own)
+
+
+def _first_day(settings: Settings, start: str | None) -> str:
+    if start is None:
+        return str((context.now() - pd.Timedelta(days=_DAYS)).date())
+    return str(context.instant(start, "--start", settings.history.timezone).date())
+
+
+def _fill(store: Store, clock: _Clockwork, leads: int, seed: int, start: str) -> None:
+    """Put the sample company into the store, unless it is there."""
+    if _SAMPLE in store.sources():
+        context.note(f"the sample company is in {store.name} already, and is used as it is")
+        return
+    with clock.stage("sample company"), context.working("simulating two years of a B2B company"):
+        sample = sample_company(leads, seed=seed, start=start, days=_DAYS)
+    with clock.stage("ingest"), context.working("writing the history"):
+        store.ingest(_as_extract(sample.history), now=context.now())
 
 
 def _as_extract(history: History) -> Extract:
@@ -79,27 +126,17 @@ def _as_extract(history: History) -> Extract:
     return Extract(_SAMPLE, tables, history.current_only, history.observed_until)
 
 
-def _warn_of_others(store: Store) -> None:
-    others = [name for name in store.sources() if name != _SAMPLE]
-    if others:
-        context.notices.print(
-            f"note: {store.name} also holds {', '.join(others)}; the sample company joins it. "
-            "Set SMARKETING_HISTORY__URL for a store of its own.",
-            markup=False,
-        )
-
-
 def _promote(settings: Settings, trained: Trained, history: History) -> Decision:
+    """Ask the gate; where nothing serves yet, the demo's model serves whatever the gate says."""
     registry = registry_of(settings)
     decision = versions.ask_gate(settings, registry, trained.version, history)
-    if decision.promote:
-        registry.promote(
-            trained.version, who=getpass.getuser(), why=decision.words, now=context.now()
-        )
+    if decision.promote or registry.reign().champion is None:
+        why = decision.words if decision.promote else "the demo needs a champion to show"
+        registry.promote(trained.version, who=context.who(), why=why, now=context.now())
     return decision
 
 
-def _score(settings: Settings, history: History, out: Path) -> Path:
+def _score(settings: Settings, history: History, out: Path) -> Scores:
     registry = registry_of(settings)
     champion = registry.version("champion")
     scores = score.score_open_leads(
@@ -107,24 +144,34 @@ def _score(settings: Settings, history: History, out: Path) -> Path:
     )
     out.mkdir(parents=True, exist_ok=True)
     output.write(score.filed(scores), out / "scores.parquet")
-    return out / "scores.parquet"
+    return scores
 
 
-def _closing(clock: _Clockwork, decision: Decision, scores_file: Path, page: Path) -> None:
-    rows = [(name, f"{seconds:.1f}", f"{peak:,.0f}") for name, seconds, peak in clock.stages]
-    total = sum(seconds for _, seconds, _ in clock.stages)
-    context.print_table(
-        "Where the time went", ("stage", "seconds", "peak MB"), [*rows, ("all", f"{total:.1f}", "")]
-    )
-    context.screen.print(f"\nThe gate: {decision.words}", markup=False, soft_wrap=True)
-    context.screen.print(
-        f"""
-Open      {page.resolve()}
-Scores    {scores_file}
-Next      make serve                       the service and its pages on http://127.0.0.1:3000
-          smarketing models                versions and their figures
-          smarketing ingest YOUR_FOLDER    your own history; see README.md
-""",
-        markup=False,
-        soft_wrap=True,
-    )
+def _closing(settings: Settings, scores: Scores, page: Path) -> str:
+    """Return the last screen: what to open, and what to do next."""
+    here, there = _commands(), f"http://{settings.serving.host}:{settings.serving.port}"
+    first = scores.frame["lead_id"].iloc[0]
+    serve = "make serve"
+    if settings.history.url == _OWN["history"]:
+        serve = (
+            f"SMARKETING_HISTORY__URL={_OWN['history']} "
+            f"SMARKETING_TRACKING__URI={_OWN['tracking']} make serve"
+        )
+    return f"""
+Open the report      {page.resolve()}
+Scores of all leads  {page.parent / "scores.parquet"}
+
+Next, serve them     {serve}
+  then open          {there}
+  or ask             curl -s {there}/score -H 'Content-Type: application/json' \\
+                       -d '{{"leads":[{{"lead_id":"{first}"}}]}}'
+See the trials       {here}mlflow ui --backend-store-uri {settings.tracking.uri}
+See the models       {here}smarketing models
+Your own history     {here}smarketing ingest YOUR_FOLDER    (what it holds: README.md)
+"""
+
+
+def _commands() -> str:
+    """Return what to write before our commands: the environment's folder, if it lies below here."""
+    folder = Path(sys.executable).parent
+    return f"{folder.relative_to(Path.cwd())}/" if folder.is_relative_to(Path.cwd()) else ""

@@ -21,5 +21,5 @@ def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
         context.print_json({**asdict(receipt), "erased_at": context.now().isoformat()})
     else:
         gone = context.plural({name: n for name, n in receipt.removed.items() if n})
-        context.screen.print(f"lead {lead_id} is forgotten: {gone} removed")
+        context.say(f"lead {lead_id} is forgotten: {gone} removed")
     return receipt

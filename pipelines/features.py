@@ -27,9 +27,7 @@ def run(settings: Settings, as_of: str, out: Path) -> pd.DataFrame:
         matrix = compute_features(history, snapshots, default_features(history, moment))
     frame = pd.concat([matrix.snapshots, matrix.values.drop(columns="age_days")], axis=1)
     output.write(frame, out)
-    context.notices.print(
-        f"{len(frame):,} open leads x {len(matrix.features)} features -> {out}", markup=False
-    )
+    context.note(f"{len(frame):,} open leads x {len(matrix.features)} features -> {out}")
     return frame
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
-
 from history import IngestReport, Store
 from history.sources import read
 from pipelines import context
@@ -73,15 +71,10 @@ def _print(report: IngestReport, store: Store) -> None:
         rows,
     )
     for note in report.notes:
-        context.screen.print(f"note: {note}")
+        context.say(f"note: {note}")
     if report.waiting:
-        context.screen.print(f"{report.waiting:,} rows wait for a lead that is not known yet")
+        context.say(f"{report.waiting:,} rows wait for a lead that is not known yet")
     for reject in report.rejects[:_SHOWN]:
-        context.screen.print(f"quarantined: {reject}", markup=False)
+        context.say(f"quarantined: {reject}")
     if len(report.rejects) > _SHOWN:
-        context.screen.print(f"... and {len(report.rejects) - _SHOWN:,} more in quarantine")
-
-
-def quarantined(settings: Settings) -> pd.DataFrame:
-    """Return what is in quarantine."""
-    return context.store_of(settings).quarantine()
+        context.say(f"... and {len(report.rejects) - _SHOWN:,} more: smarketing quarantine")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.context import UsageError
+from pipelines.failures import UsageError
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -28,9 +28,17 @@ def check(file: Path) -> None:
 
 
 def write(frame: pd.DataFrame, file: Path) -> None:
-    """Write a frame; a reader sees the old file or the new one, never a part."""
+    """Write a frame; a reader sees the old file or the new one, never a part.
+
+    Raises
+    ------
+    UsageError : as for `check`, or the folder cannot be written.
+    """
     check(file)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    except OSError as error:
+        raise UsageError(f"--out: {file} cannot be written: {error.strerror}") from error
     os.close(handle)
     try:
         if file.suffix == ".parquet":

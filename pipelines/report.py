@@ -46,7 +46,7 @@ def run(settings: Settings, out: Path) -> Path:
         history = context.history_of(settings, context.store_of(settings))
         progress.update(task, description="scoring the open leads")
         page = write(settings, registry, version, history, out)
-    context.notices.print(f"open {page}", markup=False)
+    context.note(f"open {page}")
     return page
 
 

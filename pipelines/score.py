@@ -42,9 +42,7 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
             settings, model, history, moment, str(champion.version), top_reasons
         )
     output.write(filed(scores), out)
-    context.notices.print(
-        f"{len(scores.frame):,} leads scored as of {moment} -> {out}", markup=False
-    )
+    context.note(f"{len(scores.frame):,} leads scored as of {moment} -> {out}")
     return scores
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,25 @@ import pandas as pd
 from features import TrainingSet, build_training_set, compute_features, open_leads
 from history import History
 from models import ConversionModel, Evaluation, tune
+from models.evaluation import FUTURE
 from models.plots import training_plots
 from models.registry import Registry
 from models.search import TunedModel
 from models.versions import ModelVersion
 from pipelines import context
+from pipelines.failures import UsageError
 from settings import Settings
+
+_HEADINGS = {
+    "log_loss": "log loss",
+    "auc": "ROC-AUC",
+    "average_precision": "AP",
+    "brier": "Brier",
+    "calibration_error": "ECE",
+    "lift": "lift at 10 %",
+}
+"""The metrics that fit a terminal, and what they are called there: AP is the average precision,
+ECE the expected calibration error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +66,14 @@ def run(
         moment = context.instant(until, "--until", settings.history.timezone)
     with context.working("reading the history"):
         history = context.history_of(settings, context.store_of(settings))
+    if moment is not None and moment <= (first := history.leads["created_at"].min()):
+        raise UsageError(f"--until: {until} lies before the first lead, created {first}")
     trained = train(settings, history, trials=trials, timeout=timeout, until=moment)
     if as_json:
         context.print_json(as_plain(trained))
     else:
         show(trained)
-        context.screen.print("Next: smarketing promote")
+        context.say("Next: smarketing promote")
     return trained
 
 
@@ -109,7 +123,7 @@ def train(
             tuned.trials,
             training_plots(tuned, training_set),
             judged=tuned.judged,
-            who=getpass.getuser(),
+            who=context.who(),
             why=why,
             now=context.now(),
             run=run_,
@@ -131,21 +145,6 @@ def registry_of(settings: Settings) -> Registry:
     return Registry(tracking.uri, tracking.artifacts, tracking.experiment, tracking.model)
 
 
-_SHOWN = {
-    "log_loss": "log loss",
-    "auc": "ROC-AUC",
-    "calibration_error": "calib. error",
-    "lift": "lift at 10 %",
-}
-
-
-def wins(evaluation: Evaluation, horizon: int) -> str:
-    """Say what the figures rest on."""
-    counts = evaluation.counts
-    row = counts[(counts["horizon"] == horizon) & (counts["segment"] == "future")].iloc[0]
-    return f"{row['conversions']:,} conversions in {row['n']:,} snapshots within {horizon} days"
-
-
 def as_plain(trained: Trained) -> dict[str, Any]:
     """Return what a training gave as JSON data."""
     return {
@@ -157,23 +156,25 @@ def as_plain(trained: Trained) -> dict[str, Any]:
     }
 
 
+def _basis(evaluation: Evaluation, horizon: int) -> str:
+    """Say what the figures rest on."""
+    counts = evaluation.counts
+    row = counts[(counts["horizon"] == horizon) & (counts["segment"] == FUTURE)].iloc[0]
+    return f"{row['conversions']:,} conversions in {row['n']:,} snapshots within {horizon} days"
+
+
 def show(trained: Trained) -> None:
     """Print the model and its figures beside all baselines."""
     evaluation = trained.tuned.evaluation
-    context.screen.print(
-        f"[bold]version {trained.version.version}[/bold]: {trained.tuned.model.message}"
-    )
+    context.say(f"version {trained.version.version}: {trained.tuned.model.message}")
     for note in evaluation.notes:
-        context.screen.print(f"note: {note}")
+        context.say(f"note: {note}")
     if not evaluation.horizons or evaluation.figures.empty:
         return
     horizon = evaluation.horizons[-1]
-    table = evaluation.table(horizon)[list(_SHOWN)]
+    table = evaluation.table(horizon)
     context.print_table(
-        f"Held-out figures, {wins(evaluation, horizon)}",
-        ("", *_SHOWN.values()),
-        [
-            (name, *(f"{value:.4f}" for value in row))
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ],
+        f"Held-out figures, {_basis(evaluation, horizon)}",
+        ("", *_HEADINGS.values()),
+        [(name, *(f"{row[metric]:.4f}" for metric in _HEADINGS)) for name, row in table.iterrows()],
     )

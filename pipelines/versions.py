@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-from typing import Any
+import re
 
 from features import build_training_set
 from history import History
@@ -11,17 +10,18 @@ from models.promotion import Decision, decide
 from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
+from pipelines.failures import UsageError
 from pipelines.train import registry_of
 from settings import Settings
 
 
 def show(settings: Settings, *, as_json: bool = False) -> tuple[ModelVersion, ...]:
     """Print every registered version with its figures."""
-    versions = tuple(registry_of(settings).versions())
+    versions = registry_of(settings).versions()
     if as_json:
-        context.print_json([as_plain(version) for version in versions])
+        context.print_json([version.as_dict() for version in versions])
     elif not versions:
-        context.screen.print("no models yet; train one with: smarketing train")
+        context.say("no models yet; train one with: smarketing train")
     else:
         context.print_table(
             "Registered models",
@@ -51,7 +51,7 @@ def promote(
     ValueError : there is no such version, or no reason is given for a forced promotion.
     """
     if force and not why:
-        raise context.UsageError("--force skips the gate: say why with --why")
+        raise UsageError("--force skips the gate: say why with --why")
     registry = registry_of(settings)
     chosen = registry.version(version) if version else registry.challenger()
     decision = None
@@ -61,13 +61,12 @@ def promote(
     promoted = force or (decision is not None and decision.promote)
     words = why or (decision.words if decision else "")
     if promoted:
-        registry.promote(chosen, who=getpass.getuser(), why=words, now=context.now())
+        registry.promote(chosen, who=context.who(), why=words, now=context.now())
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
-        context.screen.print(
-            f"version {chosen.version} {'is champion' if promoted else 'stays challenger'}: {words}"
-        )
+        verdict = "is champion" if promoted else "stays challenger"
+        context.say(f"version {chosen.version} {verdict}: {words}")
     return decision
 
 
@@ -100,41 +99,27 @@ def ask_gate(
 def rollback(settings: Settings, *, why: str, as_json: bool = False) -> ModelVersion:
     """Go back to the champion before."""
     registry = registry_of(settings)
-    version = registry.rollback(who=getpass.getuser(), why=why, now=context.now())
+    version = registry.rollback(who=context.who(), why=why, now=context.now())
     if as_json:
-        context.print_json(as_plain(version))
+        context.print_json(version.as_dict())
     else:
-        context.screen.print(f"version {version.version} is champion again")
+        context.say(f"version {version.version} is champion again")
     return version
 
 
-def as_plain(version: ModelVersion) -> dict[str, Any]:
-    """Return a version as JSON data."""
-    return {
-        "version": version.version,
-        "aliases": list(version.aliases),
-        "created_at": version.created_at.isoformat(),
-        "metrics": dict(version.metrics),
-        "tags": dict(version.tags),
-    }
-
-
 def _row(version: ModelVersion) -> tuple[object, ...]:
-    metrics = version.metrics
-
-    def figure(name: str) -> str:
-        found = [
-            value
-            for key, value in metrics.items()
-            if key.startswith("future") and key.endswith(name)
-        ]
-        return f"{found[-1]:.4f}" if found else "-"
-
     return (
         version.version,
         ", ".join(version.aliases) or "-",
         version.created_at.strftime("%Y-%m-%d %H:%M"),
-        figure("log_loss"),
-        figure("_auc"),
+        _figure(version, "log_loss"),
+        _figure(version, "auc"),
         version.tags.get("why", ""),
     )
+
+
+def _figure(version: ModelVersion, metric: str) -> str:
+    """Return a held-out figure of the longest horizon."""
+    named = (re.fullmatch(rf"future_(\d+)d_{metric}", name) for name in version.metrics)
+    found = max((match for match in named if match), key=lambda match: int(match[1]), default=None)
+    return "-" if found is None else f"{version.metrics[found[0]]:.4f}"

@@ -334,7 +334,7 @@ def open_store(url: str) -> Store:
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     elif parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(parsed.database).parent)
     else:
         raise StoreError(
             "a history in memory would be lost: name a file, as in sqlite:///history.db"
@@ -346,6 +346,15 @@ def open_store(url: str) -> Store:
     if parsed.get_backend_name() == "sqlite":
         _prepare_sqlite(engine)
     return Store(engine)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: the store's folder cannot be made: {error.strerror}"
+        ) from error
 
 
 def _prepare_sqlite(engine: Engine) -> None:

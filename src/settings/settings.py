@@ -191,7 +191,22 @@ class Settings(BaseSettings):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            entry = ".".join(str(part) for part in first["loc"]) or "configuration"
-            message = first["msg"].removeprefix("Value error, ")
-            raise SettingsError(f"{file}: {entry}: {message} (got {first['input']!r})") from error
+            raise SettingsError(_sentence(file, error)) from error
+
+
+def _sentence(file: Path, error: ValidationError) -> str:
+    """Say which entry is wrong, where it was written, and what was expected."""
+    first = error.errors()[0]
+    parts = [str(part) for part in first["loc"]]
+    named = next(
+        (
+            name
+            for name in os.environ
+            if name.upper() == "__".join(["SMARKETING_" + parts[0], *parts[1:]]).upper()
+        ),
+        None,
+    )
+    where = named or f"{file}: {'.'.join(parts)}"
+    if first["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting; smarketing.toml in the repository lists all"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')} (got {first['input']!r})"

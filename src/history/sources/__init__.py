@@ -7,7 +7,7 @@ from typing import Protocol
 
 from history.errors import SourceError
 from history.extract import Extract, RawTable
-from history.sources import bpic2012, files, learning365, sql
+from history.sources import bpic2012, files, leadforge, learning365, sql
 
 __all__ = ["FORMATS", "Extract", "RawTable", "read"]
 
@@ -24,7 +24,7 @@ class Reader(Protocol):
         """Read the source."""
 
 
-_READERS: tuple[Reader, ...] = (files, sql, bpic2012, learning365)
+_READERS: tuple[Reader, ...] = (files, sql, bpic2012, learning365, leadforge)
 FORMATS: dict[str, Reader] = {reader.FORMAT: reader for reader in _READERS}
 """Every reader by the name of its format, in the order in which they are tried."""
 
