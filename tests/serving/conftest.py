@@ -23,6 +23,7 @@ from serving.champion import Champion
 from serving.desk import Desk
 from settings import Settings
 from settings.settings import HistorySettings, ServingSettings
+from tests.serving.installation import Installation
 
 
 @dataclass
@@ -141,3 +142,27 @@ def fresh(empty_desk: Desk) -> Client:
 def make_client() -> type[Client]:
     """Return what makes a client of an application."""
     return Client
+
+
+@pytest.fixture(scope="session")
+def saved_model(model: ConversionModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the saved model."""
+    folder = tmp_path_factory.mktemp("model") / "champion"
+    model.save(folder)
+    return folder
+
+
+@pytest.fixture
+def root() -> Path:
+    """Return the checkout."""
+    return Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    """Return an installation in an empty folder; what it runs is stopped at the end."""
+    folder = tmp_path / "installation"
+    folder.mkdir()
+    made = Installation(folder)
+    yield made
+    made.close()
