@@ -6,6 +6,9 @@ Activities that begin with A are states of the application, O of the offer, W wo
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -23,9 +26,11 @@ _STAGES = {
     "O_SENT": "opportunity",
     "A_DECLINED": "disqualified",
     "A_CANCELLED": "lost",
+    # Three records of one approval; the first of them is the win.
+    "A_APPROVED": "won",
+    "A_REGISTERED": "won",
+    "A_ACTIVATED": "won",
 }
-_APPROVED = ("A_APPROVED", "A_REGISTERED", "A_ACTIVATED")
-"""Three records of one approval; the first of them is the win."""
 
 _KINDS = {
     "W_Completeren aanvraag": ("complete_application", "phone", "outbound"),
@@ -45,6 +50,7 @@ _KINDS = {
     "A_SUBMITTED": ("application_submitted", "web", "inbound"),
     "A_PARTLYSUBMITTED": ("application_partly_submitted", "web", "inbound"),
 }
+_KNOWN = _STAGES.keys() | _KINDS.keys()
 _MOMENTS = {"SCHEDULE": "_scheduled", "START": "_started", "COMPLETE": ""}
 
 
@@ -61,7 +67,8 @@ def read(source: str, timezone: str | None) -> Extract:
 
     Work and offers are engagements of sales; states of the application are stages. Work has a
     duration where its start and its completion by the same member of staff are both recorded,
-    and it is known only at the completion.
+    and it is known only at the completion. What the log calls by a name that is not known here
+    is left out and noted.
 
     Raises
     ------
@@ -73,70 +80,84 @@ def read(source: str, timezone: str | None) -> Extract:
         raise SourceError(
             f"{source}: expected BPI_Challenge_2012.xes or .xes.gz, or a folder with one"
         )
-    leads: list[dict[str, Any]] = []
-    engagements: list[dict[str, Any]] = []
-    outcomes: list[dict[str, Any]] = []
+    tables: dict[str, list[dict[str, Any]]] = {"leads": [], "engagements": [], "outcomes": []}
+    unknown: Counter[str] = Counter()
     for case in read_cases(log):
-        lead_id = case.attributes.get("concept:name", "")
-        leads.append(
-            {
-                "lead_id": lead_id,
-                "created_at": case.attributes.get("REG_DATE"),
-                "amount_requested": case.attributes.get("AMOUNT_REQ"),
-            }
-        )
-        engagements.extend(_engagements(lead_id, case))
-        outcomes.extend(_outcomes(lead_id, case))
-    tables = {"leads": leads, "engagements": engagements, "outcomes": outcomes}
+        tables["leads"].append(_lead(case))
+        tables["engagements"].extend(_engagements(case))
+        tables["outcomes"].extend(_outcomes(case))
+        unknown.update(name for event in case.events if (name := _activity(event)) not in _KNOWN)
     raw = {
-        name: RawTable(pd.DataFrame(rows), f"{log.name} {name}") for name, rows in tables.items()
+        name: RawTable(pd.DataFrame(rows), f"{log.name} {name}")
+        for name, rows in tables.items()
+        if rows
     }
-    return Extract(FORMAT, raw)
+    if "leads" not in raw:
+        raise SourceError(f"{log.name}: the log holds no case")
+    notes = tuple(f"{count:,} events {name!r} were not read" for name, count in unknown.items())
+    return Extract(FORMAT, raw, notes=notes)
 
 
-def _engagements(lead_id: str, case: Case) -> list[dict[str, Any]]:
-    found, started = [], {}
+def _activity(event: Mapping[str, str]) -> str:
+    return event.get("concept:name", "")
+
+
+def _lead(case: Case) -> dict[str, Any]:
+    return {
+        "lead_id": case.attributes.get("concept:name"),
+        "created_at": case.attributes.get("REG_DATE"),
+        "amount_requested": case.attributes.get("AMOUNT_REQ"),
+    }
+
+
+def _engagements(case: Case) -> Iterator[dict[str, Any]]:
+    started: dict[tuple[str, str | None], str] = {}
+    lead_id = case.attributes.get("concept:name")
     for number, event in enumerate(case.events):
-        activity, moment = (
-            event["concept:name"],
-            event.get("lifecycle:transition", "COMPLETE").upper(),
-        )
+        activity, at = _activity(event), event.get("time:timestamp")
         if activity not in _KINDS:
             continue
         kind, channel, direction = _KINDS[activity]
-        at, seconds = event["time:timestamp"], None
-        if moment == "START":
-            started[activity] = at
-        elif moment == "COMPLETE" and activity in started:
-            seconds = (pd.Timestamp(at) - pd.Timestamp(started.pop(activity))).total_seconds()
-        found.append(
-            {
-                "engagement_id": f"{lead_id}-{number}",
-                "lead_id": lead_id,
-                "occurred_at": at,
-                "kind": f"{kind}{_MOMENTS.get(moment, '_' + moment.lower())}",
-                "team": "marketing" if activity.startswith("A_") else "sales",
-                "channel": channel,
-                "direction": direction,
-                "duration_s": seconds,
-            }
-        )
-    return found
+        moment = event.get("lifecycle:transition", "COMPLETE").upper()
+        work, seconds = (activity, event.get("org:resource")), None
+        if moment == "START" and at is not None:
+            started[work] = at
+        elif moment == "COMPLETE" and at is not None and work in started:
+            seconds = _seconds_between(started.pop(work), at)
+        yield {
+            "engagement_id": f"{lead_id}-{number:04}",
+            "lead_id": lead_id,
+            "occurred_at": at,
+            "kind": f"{kind}{_MOMENTS.get(moment, '_' + moment.lower())}",
+            "team": "marketing" if activity.startswith("A_") else "sales",
+            "channel": channel,
+            "direction": direction,
+            "duration_s": seconds,
+        }
 
 
-def _outcomes(lead_id: str, case: Case) -> list[dict[str, Any]]:
-    """Return each stage at the first time that it was reached."""
+def _seconds_between(start: str, end: str) -> float | None:
+    try:
+        return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    except (ValueError, TypeError):  # an unreadable time: its own row is refused for it
+        return None
+
+
+def _outcomes(case: Case) -> list[dict[str, Any]]:
+    """Return each stage at the first time that it was reached; ids order equal times."""
     found: dict[str, dict[str, Any]] = {}
-    for event in case.events:
-        activity = event["concept:name"]
-        stage = "won" if activity in _APPROVED else _STAGES.get(activity)
-        if stage is not None and stage not in found:
-            found[stage] = {
-                "lead_id": lead_id,
-                "occurred_at": event["time:timestamp"],
-                "stage": stage,
-                "amount": case.attributes.get("AMOUNT_REQ") if stage == "won" else None,
-                "reason": activity.lower() if stage in ("lost", "disqualified") else None,
-                "owner": event.get("org:resource"),
-            }
+    lead_id = case.attributes.get("concept:name")
+    for number, event in enumerate(case.events):
+        stage = _STAGES.get(_activity(event))
+        if stage is None or stage in found:
+            continue
+        found[stage] = {
+            "outcome_id": f"{lead_id}-{number:04}",
+            "lead_id": lead_id,
+            "occurred_at": event.get("time:timestamp"),
+            "stage": stage,
+            "amount": case.attributes.get("AMOUNT_REQ") if stage == "won" else None,
+            "reason": _activity(event).lower() if stage in ("lost", "disqualified") else None,
+            "owner": event.get("org:resource"),
+        }
     return list(found.values())

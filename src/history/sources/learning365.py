@@ -1,7 +1,8 @@
 """The 365 Learning data: registered students as leads, a subscription as the win.
 
 365 Data Science, "365 Learning Data Challenge" (2022). Every record has a date without a time of
-day: it is known from the following midnight on. Quiz answers have no date at all and are left out.
+day: it is known from the following midnight on. Quiz answers have no date at all and are left
+out; that a student took quizzes on a day is known from the platform's record of days.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from history.errors import SourceError
 from history.extract import Extract, RawTable
-from history.sources.files import read_file
+from history.sources.tabular import days_after_the_last, in_seconds, read_columns
 
 FORMAT = "learning365"
 _STUDENTS = "365_student_info.csv"
+_LESSONS = "365_student_learning.csv"
+_DAYS = "365_student_engagement.csv"
+_EXAMS = "365_student_exams.csv"
+_QUESTIONS = "365_student_hub_questions.csv"
+_RATINGS = "365_course_ratings.csv"
+_PURCHASES = "365_student_purchases.csv"
 _ZONE = "UTC"
 
 
@@ -27,58 +33,60 @@ def recognises(source: str) -> bool:
 def read(source: str, timezone: str | None) -> Extract:
     """Read the folder.
 
+    The data is complete up to the end of its last day.
+
+    Parameters
+    ----------
+    source : the folder.
+    timezone : the zone of the dates, UTC where missing: the platform does not say.
+
     Raises
     ------
-    SourceError : a file or a column is missing.
+    SourceError : a file or a column is missing, or no date can be read.
     """
-    folder = Path(source)
-    students = _file(folder, _STUDENTS, ("student_id", "student_country", "date_registered"))
-    leads = pd.DataFrame(
-        {
-            "lead_id": students["student_id"],
-            "created_at": students["date_registered"],
-            "country": students["student_country"],
-        }
-    )
-    engagements = pd.concat(
-        [_lessons(folder), _days(folder), _exams(folder), _questions(folder), _ratings(folder)],
-        ignore_index=True,
-    )
-    outcomes = _purchases(folder)
-    dates = pd.concat([leads["created_at"], engagements["occurred_at"], outcomes["occurred_at"]])
-    last = pd.Timestamp(dates.max(), tz=timezone or _ZONE) + pd.Timedelta(days=1)
+    folder, zone = Path(source), timezone or _ZONE
+    tables = {
+        "leads": RawTable(_students(folder), _STUDENTS),
+        "engagements": RawTable(_engagements(folder), "365_student_*.csv"),
+        "outcomes": RawTable(_purchases(folder), _PURCHASES),
+    }
+    times = {"leads": "created_at", "engagements": "occurred_at", "outcomes": "occurred_at"}
+    dates = pd.concat([tables[table].frame[column] for table, column in times.items()])
     return Extract(
         FORMAT,
-        {
-            "leads": RawTable(leads, _STUDENTS),
-            "engagements": RawTable(engagements, "365_student_*.csv"),
-            "outcomes": RawTable(outcomes, "365_student_purchases.csv"),
-        },
-        observed_until=last.tz_convert("UTC").as_unit("us"),
-        timezone=timezone or _ZONE,
+        tables,
+        observed_until=days_after_the_last(dates, 1, zone),
+        timezone=zone,
         notes=("365_student_quizzes.csv has no dates and was not read",),
     )
 
 
-def _file(folder: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    file = folder / name
-    if not file.is_file():
-        raise SourceError(f"{folder}: {name} is missing")
-    frame = read_file(file)
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise SourceError(f"{name}: the column {missing[0]!r} is missing")
-    return frame
+def _students(folder: Path) -> pd.DataFrame:
+    frame = read_columns(folder, _STUDENTS, ("student_id", "student_country", "date_registered"))
+    return pd.DataFrame(
+        {
+            "lead_id": frame["student_id"],
+            "created_at": frame["date_registered"],
+            "country": frame["student_country"],
+        }
+    )
+
+
+def _engagements(folder: Path) -> pd.DataFrame:
+    parts = [reader(folder) for reader in (_lessons, _quizzes, _exams, _questions, _ratings)]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _touches(
     frame: pd.DataFrame, date: str, kind: str, identity: list[str], **more: pd.Series
 ) -> pd.DataFrame:
     """Return the platform's records as inbound engagements on the web."""
-    parts = frame[identity].astype("str")
+    ids = pd.Series(kind, index=frame.index)
+    for name in identity:
+        ids = ids + "-" + frame[name]
     return pd.DataFrame(
         {
-            "engagement_id": kind + "-" + parts.agg("-".join, axis=1),
+            "engagement_id": ids,
             "lead_id": frame["student_id"],
             "occurred_at": frame[date],
             "kind": kind,
@@ -91,87 +99,64 @@ def _touches(
 
 
 def _lessons(folder: Path) -> pd.DataFrame:
-    frame = _file(
-        folder,
-        "365_student_learning.csv",
-        ("student_id", "course_id", "minutes_watched", "date_watched"),
-    )
-    seconds = pd.to_numeric(frame["minutes_watched"]) * 60.0
+    identity = ["student_id", "course_id", "date_watched"]
+    frame = read_columns(folder, _LESSONS, (*identity, "minutes_watched"))
     return _touches(
         frame,
         "date_watched",
         "lesson",
-        ["student_id", "course_id", "date_watched"],
+        identity,
         campaign="course " + frame["course_id"],
-        duration_s=seconds,
+        duration_s=in_seconds(frame["minutes_watched"]),
     )
 
 
-def _days(folder: Path) -> pd.DataFrame:
-    frame = _file(
-        folder, "365_student_engagement.csv", ("engagement_id", "student_id", "date_engaged")
+def _quizzes(folder: Path) -> pd.DataFrame:
+    """Return the days with quizzes; the days with lessons and exams are in their own files."""
+    frame = read_columns(
+        folder, _DAYS, ("engagement_id", "student_id", "engagement_quizzes", "date_engaged")
     )
-    parts = []
-    for column, kind in (
-        ("engagement_quizzes", "quiz_day"),
-        ("engagement_exams", "exam_day"),
-        ("engagement_lessons", "lesson_day"),
-    ):
-        parts.append(_touches(frame[frame[column] == "1"], "date_engaged", kind, ["engagement_id"]))
-    return pd.concat(parts, ignore_index=True)
+    taken = frame[(frame["engagement_quizzes"] == "1").to_numpy()]
+    return _touches(taken, "date_engaged", "quiz_day", ["engagement_id"])
 
 
 def _exams(folder: Path) -> pd.DataFrame:
-    frame = _file(
-        folder,
-        "365_student_exams.csv",
-        (
-            "exam_attempt_id",
-            "student_id",
-            "exam_result",
-            "exam_completion_time",
-            "date_exam_completed",
-        ),
-    )
+    names = ("exam_attempt_id", "student_id", "exam_result", "exam_completion_time")
+    frame = read_columns(folder, _EXAMS, (*names, "date_exam_completed"))
     return _touches(
         frame,
         "date_exam_completed",
         "exam",
         ["exam_attempt_id"],
-        value=pd.to_numeric(frame["exam_result"]),
-        duration_s=pd.to_numeric(frame["exam_completion_time"]) * 60.0,
+        value=frame["exam_result"],
+        duration_s=in_seconds(frame["exam_completion_time"]),
     )
 
 
 def _questions(folder: Path) -> pd.DataFrame:
-    frame = _file(
-        folder,
-        "365_student_hub_questions.csv",
-        ("hub_question_id", "student_id", "date_question_asked"),
+    frame = read_columns(
+        folder, _QUESTIONS, ("hub_question_id", "student_id", "date_question_asked")
     )
     return _touches(frame, "date_question_asked", "question", ["hub_question_id"])
 
 
 def _ratings(folder: Path) -> pd.DataFrame:
-    frame = _file(
-        folder, "365_course_ratings.csv", ("course_id", "student_id", "course_rating", "date_rated")
-    )
+    identity = ["student_id", "course_id", "date_rated"]
+    frame = read_columns(folder, _RATINGS, (*identity, "course_rating"))
     return _touches(
         frame,
         "date_rated",
         "rating",
-        ["student_id", "course_id", "date_rated"],
-        value=pd.to_numeric(frame["course_rating"]),
+        identity,
+        value=frame["course_rating"],
         campaign="course " + frame["course_id"],
     )
 
 
 def _purchases(folder: Path) -> pd.DataFrame:
     """Return purchases as wins; renewals are wins of a lead that has already converted."""
-    frame = _file(
-        folder,
-        "365_student_purchases.csv",
-        ("purchase_id", "student_id", "purchase_type", "date_purchased"),
+    frame = read_columns(
+        folder, _PURCHASES, ("purchase_id", "student_id", "purchase_type", "date_purchased")
     )
     return pd.DataFrame(
         {

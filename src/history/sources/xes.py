@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,11 +51,13 @@ def read_cases(file: Path) -> Iterator[Case]:
     """
     try:
         with _opened(file) as stream:
-            for _, element in iterparse(stream, events=("end",)):
-                if _name(element) == "trace":
+            steps = iterparse(stream, events=("start", "end"))
+            _, log = next(steps)
+            for step, element in steps:
+                if step == "end" and _name(element) == "trace":
                     yield _case(element)
-                    element.clear()
-    except (ParseError, DefusedXmlException, OSError, EOFError) as error:
+                    log.clear()
+    except (ParseError, DefusedXmlException, OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{file.name}: not a readable XES log: {error}") from error
 
 
