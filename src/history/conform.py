@@ -21,6 +21,7 @@ import pandas as pd
 
 from history.errors import SourceError
 from history.history import UTC_MICROSECONDS
+from history.schemas import SCHEMAS
 from history.tables import Column, Table
 
 EARLIEST = pd.Timestamp("1970-01-01", tz="UTC").as_unit("us")
@@ -134,6 +135,8 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
     kept = frame[~problems.rows() & ~duplicates].reset_index(drop=True)
     if len(raw) and len(rejects) == len(raw):
         raise SourceError(f"{rejects[0]}; none of the {len(raw)} rows of {origin} can be used")
+    # A frame that breaks the contract here would be a defect of ours, not of the source.
+    SCHEMAS[table.name].validate(kept)
     return Conformed(kept, rejects, int(duplicates.sum()))
 
 

@@ -19,7 +19,7 @@ from history.conform import Conformed, Reject, conform
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
-from history.reading import read_rows, read_table
+from history.reading import read_rows, read_tables
 from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
@@ -177,7 +177,7 @@ class Store:
         with self._reading() as connection:
             told = self._meta(connection, "observed_until")
             named = set(self._meta(connection, "current_only") or []) | set(current_only)
-        frames = {name: read_table(self.engine, name) for name in TABLES}
+        frames = read_tables(self.engine)
         if frames["leads"].empty:
             raise StoreError(
                 f"{self.name}: the history is empty; fill it with: smarketing ingest SOURCE"
@@ -373,7 +373,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if connection.get_isolation_level() != "AUTOCOMMIT":
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
