@@ -66,11 +66,13 @@ class Conformed:
     frame : the rows that fit, with every declared column and the attributes.
     rejects : the rows that do not.
     duplicates : rows that said the same as an earlier one.
+    given : the declared columns that the source had; the others say nothing.
     """
 
     frame: pd.DataFrame
     rejects: list[Reject] = field(default_factory=list)
     duplicates: int = 0
+    given: frozenset[str] = frozenset()
 
 
 class _Problems:
@@ -137,7 +139,8 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
         raise SourceError(f"{rejects[0]}; none of the {len(raw)} rows of {origin} can be used")
     # A frame that breaks the contract here would be a defect of ours, not of the source.
     SCHEMAS[table.name].validate(kept)
-    return Conformed(kept, rejects, int(duplicates.sum()))
+    given = frozenset(name for name in table.names if name in raw.columns)
+    return Conformed(kept, rejects, int(duplicates.sum()), given)
 
 
 _EMPTY: dict[str, Any] = {"time": UTC_MICROSECONDS, "number": "float64", "value": "object"}

@@ -153,7 +153,7 @@ class Store:
         """
         conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
         with self._writing() as connection:
-            written = upsert(connection, table, conformed.frame, now)
+            written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
         return _counted(written, conformed), conformed.rejects
 
@@ -267,7 +267,7 @@ class Store:
     def _write(
         self, connection: Connection, name: str, origin: str, each: Conformed, now: pd.Timestamp
     ) -> Counts:
-        written = upsert(connection, name, each.frame, now)
+        written = upsert(connection, name, each, now)
         clear_quarantine(connection, name, origin)
         quarantine(connection, each.rejects, now)
         return _counted(written, each)

@@ -107,6 +107,14 @@ def test_corrected_rows_replace_those_of_the_same_id(store: Store, small_history
     assert store.history().engagements.set_index("engagement_id").loc["e1", "kind"] == "call"
 
 
+def test_what_a_row_does_not_say_stays(store: Store, small_history):
+    store.ingest(extract_of(small_history), now=NOW)
+    told = {"lead_id": ["ann"], "created_at": ["2024-01-01T00:00:00Z"]}
+    counts, _ = store.upsert("leads", pd.DataFrame(told), now=LATER)
+    assert (counts.updated, counts.duplicate) == (0, 1)
+    assert store.history().digest() == small_history.digest()
+
+
 def test_rejected_rows_are_kept_with_their_reasons_until_they_are_mended(store: Store):
     def leads(created: str) -> Extract:
         frame = pd.DataFrame(
