@@ -47,7 +47,7 @@ format: $(READY) ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
 lock: $(READY) ## pin every requirement anew, without addresses
-	@$(BIN)/python -m uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url \
+	@$(BIN)/python -m uv pip compile --quiet --upgrade --no-header --no-annotate \
 	  --extra train --extra dev --python-version 3.11 pyproject.toml -o requirements.txt
 
 clean: ## remove what the project made, but not the history and the models

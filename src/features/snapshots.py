@@ -129,8 +129,8 @@ def first_stage_before(
     """Tell for each snapshot whether the lead had reached a stage, recorded by then or not."""
     reached = history.outcomes[history.outcomes["stage"] == stage]
     first = reached.groupby("lead_id", observed=True)["occurred_at"].min()
-    at = snapshots["lead_id"].map(first)
-    return (at < snapshots["as_of"]).to_numpy()
+    at = pd.DatetimeIndex(first.reindex(snapshots["lead_id"]).to_numpy(), tz="UTC")
+    return np.asarray(at < pd.DatetimeIndex(snapshots["as_of"]))
 
 
 def label(

@@ -3,10 +3,12 @@
 from history.errors import HistoryError, SourceError, StoreError
 from history.history import History
 from history.sample import Sample, sample_company
+from history.schemas import SCHEMAS
 from history.store import IngestReport, Store, open_store
 from history.tables import STAGES, TABLES
 
 __all__ = [
+    "SCHEMAS",
     "STAGES",
     "TABLES",
     "History",

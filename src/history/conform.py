@@ -21,6 +21,7 @@ import pandas as pd
 
 from history.errors import SourceError
 from history.history import UTC_MICROSECONDS
+from history.schemas import SCHEMAS
 from history.tables import Column, Table
 
 EARLIEST = pd.Timestamp("1970-01-01", tz="UTC").as_unit("us")
@@ -65,11 +66,13 @@ class Conformed:
     frame : the rows that fit, with every declared column and the attributes.
     rejects : the rows that do not.
     duplicates : rows that said the same as an earlier one.
+    given : the declared columns that the source had; the others say nothing.
     """
 
     frame: pd.DataFrame
     rejects: list[Reject] = field(default_factory=list)
     duplicates: int = 0
+    given: frozenset[str] = frozenset()
 
 
 class _Problems:
@@ -134,7 +137,10 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
     kept = frame[~problems.rows() & ~duplicates].reset_index(drop=True)
     if len(raw) and len(rejects) == len(raw):
         raise SourceError(f"{rejects[0]}; none of the {len(raw)} rows of {origin} can be used")
-    return Conformed(kept, rejects, int(duplicates.sum()))
+    # A frame that breaks the contract here would be a defect of ours, not of the source.
+    SCHEMAS[table.name].validate(kept)
+    given = frozenset(name for name in table.names if name in raw.columns)
+    return Conformed(kept, rejects, int(duplicates.sum()), given)
 
 
 _EMPTY: dict[str, Any] = {"time": UTC_MICROSECONDS, "number": "float64", "value": "object"}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -17,21 +21,30 @@ from history.schema import STORED
 from history.tables import TABLES, Table
 
 
-def read_table(engine: Engine, name: str) -> pd.DataFrame:
-    """Read a whole table through Arrow.
+def read_tables(engine: Engine) -> dict[str, pd.DataFrame]:
+    """Read all tables through Arrow, as they are at one moment.
 
     Parameters
     ----------
     engine : the store's engine, on SQLite or PostgreSQL.
-    name : the table.
 
     Returns
     -------
-    The canonical frame, with categories as pandas categories.
+    The canonical frames by name, with categories as pandas categories.
     """
-    table, columns = TABLES[name], [column.name for column in STORED[name].columns]
-    query = f"SELECT {', '.join(columns)} FROM {name}"  # noqa: S608  names of our own schema
-    return _frame(table, _typed(table, _fetch(engine, query)))
+    with _arrow(engine) as connection:
+        return {name: _table(connection, name) for name in TABLES}
+
+
+def _table(connection: Any, name: str) -> pd.DataFrame:
+    columns = ", ".join(column.name for column in STORED[name].columns)
+    with connection.cursor() as cursor:
+        if "SQLite" in str(connection.adbc_get_info()["vendor_name"]):
+            # The driver infers a column's type from its first batch: let that be everything.
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": 1 << 30})
+        cursor.execute(f"SELECT {columns} FROM {name}")  # noqa: S608  names of our own schema
+        arrow = cursor.fetch_arrow_table()
+    return _frame(TABLES[name], _typed(TABLES[name], arrow))
 
 
 def read_rows(
@@ -47,20 +60,26 @@ def read_rows(
     return _frame(TABLES[name], frame)
 
 
-def _fetch(engine: Engine, query: str) -> pa.Table:
-    if engine.dialect.name == "sqlite":
-        connection = sqlite.connect(engine.url.database)
-        # The driver infers a column's type from its first batch: let that be everything.
-        options = {"adbc.sqlite.query.batch_rows": 1 << 30}
-    else:
+@contextmanager
+def _arrow(engine: Engine) -> Iterator[Any]:
+    """Open a connection that gives Arrow.
+
+    The driver for SQLite brings a second copy of SQLite into this process. Two copies in one
+    process cannot hold locks on the same file: closing one lets go of the other's, and records
+    are lost. So the driver reads a copy of the file, made by the first.
+    """
+    if engine.dialect.name != "sqlite":
         plain = engine.url.set(drivername="postgresql")
-        connection = postgresql.connect(plain.render_as_string(hide_password=False))
-        options = {}
-    with connection, connection.cursor() as cursor:
-        if options:
-            cursor.adbc_statement.set_options(**options)
-        cursor.execute(query)
-        return cursor.fetch_arrow_table()
+        with postgresql.connect(plain.render_as_string(hide_password=False)) as connection:
+            yield connection
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "history.db"
+        with engine.connect() as original, closing(sqlite3.connect(copy)) as target:
+            driver: Any = original.connection.driver_connection
+            driver.backup(target)
+        with sqlite.connect(str(copy)) as connection:
+            yield connection
 
 
 def _typed(table: Table, arrow: pa.Table) -> pd.DataFrame:

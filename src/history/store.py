@@ -19,7 +19,7 @@ from history.conform import Conformed, Reject, conform
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
-from history.reading import read_rows, read_table
+from history.reading import read_rows, read_tables
 from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
@@ -153,7 +153,7 @@ class Store:
         """
         conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
         with self._writing() as connection:
-            written = upsert(connection, table, conformed.frame, now)
+            written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
         return _counted(written, conformed), conformed.rejects
 
@@ -177,7 +177,7 @@ class Store:
         with self._reading() as connection:
             told = self._meta(connection, "observed_until")
             named = set(self._meta(connection, "current_only") or []) | set(current_only)
-        frames = {name: read_table(self.engine, name) for name in TABLES}
+        frames = read_tables(self.engine)
         if frames["leads"].empty:
             raise StoreError(
                 f"{self.name}: the history is empty; fill it with: smarketing ingest SOURCE"
@@ -267,7 +267,7 @@ class Store:
     def _write(
         self, connection: Connection, name: str, origin: str, each: Conformed, now: pd.Timestamp
     ) -> Counts:
-        written = upsert(connection, name, each.frame, now)
+        written = upsert(connection, name, each, now)
         clear_quarantine(connection, name, origin)
         quarantine(connection, each.rejects, now)
         return _counted(written, each)
@@ -373,7 +373,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if connection.get_isolation_level() != "AUTOCOMMIT":
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Column as StoredColumn
 from sqlalchemy import Connection, MetaData, Table, and_, func, literal_column, not_, select, text
 
-from history.conform import Reject, json_value
+from history.conform import Conformed, Reject, json_value
 from history.history import micros
 from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
@@ -41,12 +41,14 @@ class Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
-def upsert(connection: Connection, name: str, frame: pd.DataFrame, now: pd.Timestamp) -> Counts:
+def upsert(connection: Connection, name: str, conformed: Conformed, now: pd.Timestamp) -> Counts:
     """Write the rows of a table that conform, within the caller's transaction.
 
-    A changed attribute of a known lead or account never overwrites the old one: it goes into
-    the attribute history, valid from `now`, which is when the system learned of it.
+    A known row is updated in the columns that the source has: what it does not say stays. A
+    changed attribute of a known lead or account never overwrites the old one: it goes into the
+    attribute history, valid from `now`, which is when the system learned of it.
     """
+    frame = conformed.frame
     if frame.empty:
         return Counts()
     stored = STORED[name]
@@ -55,7 +57,7 @@ def upsert(connection: Connection, name: str, frame: pd.DataFrame, now: pd.Times
     changes = 0
     if known and TABLES[name].attributes:
         changes = _keep_attributes(connection, name, stored, stage, now)
-    changed = _replace_changed(connection, stored, stage) if known else 0
+    changed = _replace_changed(connection, stored, stage, conformed.given) if known else 0
     _insert_new(connection, stored, stage)
     connection.execute(text(f"DROP TABLE {_STAGE}"))
     updated = max(changed, changes)
@@ -153,10 +155,14 @@ def _known(connection: Connection, stored: Table, stage: Table) -> int:
     return int(connection.execute(select(func.count()).select_from(match)).scalar_one())
 
 
-def _replace_changed(connection: Connection, stored: Table, stage: Table) -> int:
+def _replace_changed(
+    connection: Connection, stored: Table, stage: Table, given: frozenset[str]
+) -> int:
     """Update rows whose content differs; attributes are never overwritten here."""
     key = _key(stored)
-    compared = [column.name for column in stored.columns if column.name not in (key, "attributes")]
+    compared = [column.name for column in stored.columns if column.name in given - {key}]
+    if not compared:
+        return 0
     same = and_(*(stored.c[name].is_not_distinct_from(stage.c[name]) for name in compared))
     differing = and_(stored.c[key] == stage.c[key], not_(same))
     result = connection.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history import SourceError
@@ -156,6 +156,7 @@ def test_an_unknown_stage_is_rejected():
     assert [reject.field for reject in clean(OUTCOMES, raw).rejects] == ["stage"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["visit", "call", "open"]), min_size=1, max_size=6))
 def test_derived_ids_depend_on_content_alone(kinds):
     whole = clean(ENGAGEMENTS, touches(kind=kinds)).frame.set_index("kind")["engagement_id"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -105,6 +107,14 @@ def test_corrected_rows_replace_those_of_the_same_id(store: Store, small_history
     assert store.history().engagements.set_index("engagement_id").loc["e1", "kind"] == "call"
 
 
+def test_what_a_row_does_not_say_stays(store: Store, small_history):
+    store.ingest(extract_of(small_history), now=NOW)
+    told = {"lead_id": ["ann"], "created_at": ["2024-01-01T00:00:00Z"]}
+    counts, _ = store.upsert("leads", pd.DataFrame(told), now=LATER)
+    assert (counts.updated, counts.duplicate) == (0, 1)
+    assert store.history().digest() == small_history.digest()
+
+
 def test_rejected_rows_are_kept_with_their_reasons_until_they_are_mended(store: Store):
     def leads(created: str) -> Extract:
         frame = pd.DataFrame(
@@ -175,6 +185,25 @@ def test_the_order_of_arrival_does_not_matter(small_history, tmp_path, order, ra
         for row in rows:
             store.upsert(name, frame.iloc[[row]], now=NOW)
     assert store.history(small_history.observed_until).digest() == small_history.digest()
+
+
+WRITE_READ_WRITE = """
+import os, sys
+import pandas as pd
+from history import open_store
+store, now = open_store(sys.argv[1]), pd.Timestamp("2024-06-01T12:00:00Z").as_unit("us")
+for lead in ("a", "b"):
+    row = pd.DataFrame({"lead_id": [lead], "created_at": ["2024-01-01T00:00:00Z"]})
+    assert store.upsert("leads", row, now=now)[0].accepted == 1
+    store.history()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_was_accepted_survives_a_kill_right_after_a_bulk_read(tmp_path):
+    url = f"sqlite:///{tmp_path}/history.db"
+    subprocess.run([sys.executable, "-c", WRITE_READ_WRITE, url], check=False, timeout=60)
+    assert open_store(url).counts()["leads"] == 2
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,6 @@ def test_what_is_acknowledged_is_there_for_everyone(empty_desk):
         connection.close()
 
 
-@pytest.mark.xfail(
-    reason="the store's begin hook asks the database for its isolation level, which is never "
-    "AUTOCOMMIT on SQLite, so that readers begin as writers do"
-)
 def test_reading_does_not_wait_for_a_writer(tmp_path, monkeypatch):
     monkeypatch.setattr("history.store._BUSY_SECONDS", 1)
     store = open_store(f"sqlite:///{tmp_path}/history.db")

@@ -73,7 +73,7 @@ def sample_company(
     rng = np.random.default_rng(seed)
     loudness = engagements_per_lead / _TOUCHES_PER_LEAD
     first = int(np.datetime64(start, "D").astype(np.int64))
-    company = found_company(leads, first, days, 0.21 * loudness, rng)
+    company = found_company(leads, first, days, 0.27 * loudness, rng)
     moves, touches, pickup = simulate(company, 1.1 * leads / days, 0.85 * loudness, rng)
     state = np.full(leads, NEW)
     state[moves.lead] = moves.after

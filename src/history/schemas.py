@@ -1,0 +1,38 @@
+"""The contracts as pandera schemas, made from `history.tables`: what a conformed frame is held to.
+
+In a notebook, ``SCHEMAS["engagements"].validate(frame)`` tells whether a frame of one's own fits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandera.pandas as pa
+
+from history.history import UTC_MICROSECONDS
+from history.tables import TABLES, Column, Table
+
+
+def _column(column: Column, *, key: bool) -> pa.Column:
+    checks = []
+    if column.among:
+        checks.append(pa.Check.isin(column.among))
+    if column.minimum is not None:
+        checks.append(pa.Check.ge(column.minimum))
+    dtypes: dict[str, Any] = {"time": UTC_MICROSECONDS, "number": "float64"}
+    return pa.Column(
+        dtypes.get(column.kind),
+        checks,
+        nullable=not (column.required or key),
+        unique=key,
+        description=column.meaning,
+    )
+
+
+def _schema(table: Table) -> pa.DataFrameSchema:
+    columns = {each.name: _column(each, key=each.name == table.key) for each in table.columns}
+    return pa.DataFrameSchema(columns, strict=not table.attributes, name=table.name)
+
+
+SCHEMAS: dict[str, pa.DataFrameSchema] = {name: _schema(table) for name, table in TABLES.items()}
+"""The schema of every table by name. Leads and accounts may have further columns: attributes."""
