@@ -26,6 +26,7 @@ REQUIREMENTS: Final = (
     "numba",
     "numpy",
     "pandas",
+    "pandera",
     "pyarrow",
     "pydantic",
     "pydantic-settings",
