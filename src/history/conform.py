@@ -22,7 +22,7 @@ import pandas as pd
 from history.errors import SourceError
 from history.history import UTC_MICROSECONDS
 from history.schemas import SCHEMAS
-from history.tables import Column, Table
+from history.tables import STAGES, Column, Table
 
 EARLIEST = pd.Timestamp("1970-01-01", tz="UTC").as_unit("us")
 LATEST = pd.Timestamp("2200-01-01", tz="UTC").as_unit("us")
@@ -303,7 +303,11 @@ def _date_only(values: pd.Series) -> npt.NDArray[np.bool_]:
 
 
 def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
-    """Derive ids from content: the same row has the same id whenever it is read."""
+    """Derive ids from content: the same row has the same id whenever it is read.
+
+    Equal times are ordered by id, so that of an outcome begins with its place in the funnel: two
+    stages of one day follow each other as they must have.
+    """
     absent = frame[table.key].isna().to_numpy()
     ids = pd.Series(index=frame.index, dtype="str")
     if absent.any():
@@ -313,6 +317,9 @@ def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
         ids[absent] = [
             hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in joined
         ]
+    if "stage" in frame.columns and absent.any():
+        place = frame["stage"].map({stage: f"{rank}-" for rank, stage in enumerate(STAGES)})
+        ids = ids.where(~absent, place.astype("str").fillna("") + ids)
     return ids
 
 

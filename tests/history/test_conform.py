@@ -163,3 +163,14 @@ def test_derived_ids_depend_on_content_alone(kinds):
     for kind in set(kinds):
         alone = clean(ENGAGEMENTS, touches(kind=[kind])).frame["engagement_id"].iloc[0]
         assert whole[kind] == alone
+
+
+def test_stages_of_one_day_follow_the_funnel():
+    leads_of_a_day = [f"l{number}" for number in range(40)]
+    rows = [
+        {"lead_id": lead, "occurred_at": "2024-02-01", "stage": stage}
+        for lead in leads_of_a_day
+        for stage in ("won", "opportunity", "mql")
+    ]
+    frame = clean(OUTCOMES, pd.DataFrame(rows), "UTC").frame.sort_values(["lead_id", "outcome_id"])
+    assert frame["stage"].tolist() == ["mql", "opportunity", "won"] * 40
