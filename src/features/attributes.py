@@ -106,14 +106,10 @@ def _as_of(
         changes.assign(value=pd.Categorical.from_codes(values, pd.RangeIndex(len(found)))),
         group=group,
         groups=len(ids),
-        member=group,
         occurred="valid_from",
         recorded="recorded_at",
         categories=plan.categories,
-        numbers=(),
-        leave_out_own=False,
     )
-    none = np.full_like(codes, -1)
-    at = plan.run(log, group=codes, as_of=as_of, own=none)[:, 0].astype(np.int64)
+    at = plan.run(log, group=codes, as_of=as_of)[0].astype(np.int64)
     positions = np.append(log.categories[0].astype(object), -1)[at].astype(np.int64)
     return np.append(np.asarray(found, dtype=object), np.nan)[positions]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ import pandas as pd
 from features.attributes import attribute_values
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.declaration import Feature
-from features.kernel import DAY_US
+from features.layout import DAY_US
 from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
 from features.plan import Plan, compile_plan
 from features.training_set import FeatureMatrix
@@ -84,63 +83,71 @@ class FeatureEngine:
         ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
         """
         cutoffs, frame = self._cutoffs(snapshots)
-        values: dict[str, npt.NDArray[Any]] = {}
+        lines = {feature.name: line for line, feature in enumerate(self.features)}
+        out = np.full((len(lines), len(frame)), np.nan)
+        strings: dict[str, npt.NDArray[np.object_]] = {}
         for source, (plan, log, features) in self._passes.items():
-            values.update(self._run(source, plan, log, features, cutoffs))
+            self._run(source, plan, log, cutoffs, out, [lines[each.name] for each in features])
+            strings.update(_decoded(features, plan, log, out, lines))
         for feature in self.features:
             if feature.source in ("lead", "account"):
-                values[feature.name] = attribute_values(
+                values = attribute_values(
                     self.history, self.index, feature, cutoffs.lead, cutoffs.account, cutoffs.as_of
                 )
+                if feature.categorical:
+                    strings[feature.name] = values
+                else:
+                    out[lines[feature.name]] = values
             elif feature.source == "timing":
-                values[feature.name] = _CLOCKS[str(feature.column)](cutoffs)
+                out[lines[feature.name]] = _CLOCKS[str(feature.column)](cutoffs)
         for feature in self.features:
             if feature.of is not None:
-                values[feature.name] = _ratio(values[feature.of[0]], values[feature.of[1]])
-        columns = {feature.name: values[feature.name] for feature in self.features}
+                above, below = (out[lines[name]] for name in feature.of)
+                out[lines[feature.name]] = _ratio(above, below)
         return FeatureMatrix(
             snapshots=frame.assign(age_days=cutoffs.age_days),
-            values=pd.DataFrame(columns, index=frame.index),
+            values=_frame(self.features, out, strings, frame.index),
             features=self.features,
             history_digest=self._digest,
         )
 
     def _log(self, source: str, plan: Plan) -> Log:
         frame: pd.DataFrame = getattr(self.history, TABLE_OF[source])
-        member = codes_in(self.index.leads, frame["lead_id"])
+        lead = codes_in(self.index.leads, frame["lead_id"])
         of_account = source in COLLEAGUE_SOURCES
         created = source == "members"
         if of_account and not created:
-            frame = _known_with_its_lead(frame, member, self.history.leads["created_at"])
+            frame = _known_with_its_lead(frame, lead, self.history.leads["created_at"])
         return build_log(
             frame,
-            group=lookup(self.index.account_of, member) if of_account else member,
+            group=lookup(self.index.account_of, lead) if of_account else lead,
             groups=len(self.index.accounts) if of_account else len(self.index.leads),
-            member=member,
+            member=lookup(self.index.place, lead) if of_account else None,
+            members=int(self.index.place.max(initial=-1)) + 1 if of_account else 0,
             occurred="created_at" if created else "occurred_at",
             recorded="created_at" if created else "recorded_at",
             categories=plan.categories,
             numbers=plan.numbers,
-            leave_out_own=of_account,
         )
 
     def _run(
-        self, source: str, plan: Plan, log: Log, features: Sequence[Feature], cutoffs: Cutoffs
-    ) -> dict[str, npt.NDArray[Any]]:
+        self,
+        source: str,
+        plan: Plan,
+        log: Log,
+        cutoffs: Cutoffs,
+        out: npt.NDArray[np.float64],
+        lines: Sequence[int],
+    ) -> None:
         of_account = source in COLLEAGUE_SOURCES
-        out = plan.run(
+        plan.run(
             log,
             group=cutoffs.account if of_account else cutoffs.lead,
             as_of=cutoffs.as_of,
-            own=cutoffs.lead if of_account else np.full_like(cutoffs.lead, -1),
+            own=self.index.place[cutoffs.lead].astype(np.int64) if of_account else None,
+            out=out,
+            lines=np.array(lines, dtype=np.int64),
         )
-        names = list(plan.categories)
-        return {
-            feature.name: _decoded(out[:, column], log.categories[names.index(str(feature.column))])
-            if feature.aggregate == "current"
-            else out[:, column]
-            for column, feature in enumerate(features)
-        }
 
     def _cutoffs(self, snapshots: pd.DataFrame) -> tuple[Cutoffs, pd.DataFrame]:
         as_of = snapshots["as_of"]
@@ -191,10 +198,37 @@ def _known_with_its_lead(
 
 
 def _decoded(
-    codes: npt.NDArray[np.float64], categories: npt.NDArray[np.object_]
-) -> npt.NDArray[np.object_]:
-    names = np.append(categories, np.nan)
-    return names[codes.astype(np.int64)]
+    features: Sequence[Feature],
+    plan: Plan,
+    log: Log,
+    out: npt.NDArray[np.float64],
+    lines: Mapping[str, int],
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Return the strings of the features whose lines hold codes."""
+    found = {}
+    for feature in features:
+        if feature.aggregate == "current":
+            names = log.categories[list(plan.categories).index(str(feature.column))]
+            codes = out[lines[feature.name]].astype(np.int64)
+            found[feature.name] = np.append(names, np.nan)[codes]
+    return found
+
+
+def _frame(
+    features: Sequence[Feature],
+    out: npt.NDArray[np.float64],
+    strings: Mapping[str, npt.NDArray[np.object_]],
+    index: pd.Index,
+) -> pd.DataFrame:
+    """Make the frame of numbers and strings, the numbers without a copy of each column."""
+    numbers = [line for line, feature in enumerate(features) if feature.name not in strings]
+    kept = out if len(numbers) == len(features) else out[numbers]
+    names = [features[line].name for line in numbers]
+    frame = pd.DataFrame(kept.T, index=index, columns=pd.Index(names, dtype="str"), copy=False)
+    for place, feature in enumerate(features):
+        if feature.name in strings:
+            frame.insert(place, feature.name, strings[feature.name])
+    return frame
 
 
 def _ratio(

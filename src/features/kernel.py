@@ -8,11 +8,11 @@ snapshot and every declared aggregate the kernel looks at the rows of the snapsh
 which may be one group and one snapshot (a request) or a million (a training set): the same
 machine code runs, and every accumulation is an integer, so the results are equal to the last bit.
 
-How: the rows of a group that pass a filter are picked once, with prefix sums, and every window
-is then a difference of two prefixes. Rows that arrived late (occurred before the cutoff,
-recorded after) are taken out again by walking back from the cutoff for as long as the running
-maximum of `recorded` says that there may be any. Distinct counts slide over the snapshots of a
-group in time, so that none of this is quadratic.
+How: the cutoffs of a group are swept forward in time. A row enters once, when it has both
+happened and been recorded, and leaves each window once, when it has become too old for it. What
+enters and leaves moves a few integers, one set for each pair of filter and window (a track), and
+a feature is read off its track. So the work grows with the rows and the snapshots and not with
+their product, also for a lead with 100,000 engagements.
 """
 
 from __future__ import annotations
@@ -20,244 +20,383 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-COUNT, SUM, MEAN, MAX, LAST, LAST_CODE, SINCE_LAST, SINCE_FIRST = range(8)
-ACTIVE_DAYS, DISTINCT, GAP_MEAN, GAP_STD, ANY = range(8, 13)
+from features import scans
+from features.layout import (
+    ALWAYS,
+    ANY,
+    CODES,
+    COLUMN,
+    COUNT,
+    DAY_US,
+    DAYS,
+    DISTINCT,
+    FILTER,
+    KIND,
+    LAST,
+    LAST_CODE,
+    MAX,
+    MEAN,
+    MISSING,
+    NUMBERS,
+    ROWS,
+    SINCE_FIRST,
+    SINCE_LAST,
+    SUM,
+    TALLY,
+    WINDOW,
+    Bytes,
+    Codes,
+    Filters,
+    Floats,
+    Ints,
+    Rows,
+    Snapshots,
+    Tracks,
+    Wanted,
+)
 
-MISSING = np.iinfo(np.int64).min
-"""Stands for a missing number in an integer column."""
-
-DAY_US = 86_400_000_000
-_ALWAYS = np.iinfo(np.int64).min
 _NAN = np.nan
+_NONE = -1
+_EVERY = -1
 
-Bytes = npt.NDArray[np.uint8]
-Codes = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+_COUNTED, _SUMMED, _LAST, _LAST_OTHER, _FIRST, _FIRST_OTHER, _BEST = range(7)
+# Where a track stands. `_LAST` and `_FIRST` are rows, `_LAST_OTHER` and `_FIRST_OTHER` the
+# outermost rows of any other member than theirs; `_BEST` is the largest number.
+
+# Functions that run for every row take arrays one by one: a named tuple that crosses a call is
+# counted array by array, which took five times as long as the work itself.
 
 
-class Rows(NamedTuple):
-    """A log: occurred and recorded in microseconds, codes and numbers one line a column.
+class _State(NamedTuple):
+    """Where the tracks stand.
 
-    `offsets` delimit the groups; `own_offsets` and `own_rows` list the rows of each member.
+    `tracks` has a line for each, see above; `tally` counts by code, `of_member` (counts and sums)
+    by member; `days` numbers the UTC days of the log's rows within their group.
     """
 
-    offsets: Ints
-    occurred: Ints
-    recorded: Ints
-    member: Codes
-    codes: Codes
-    numbers: Ints
-    own_offsets: Ints
-    own_rows: Ints
-
-
-class Filters(NamedTuple):
-    """Filters: slot s has the conditions slots[s] to slots[s + 1].
-
-    Each condition is a category column and a table of the codes that it allows.
-    """
-
-    slots: Ints
-    columns: Ints
-    tables: Bytes
-
-
-class Wanted(NamedTuple):
-    """What to compute, sorted by slot; a window of 0 reaches back for ever."""
-
-    slot: Ints
-    operation: Ints
-    column: Ints
-    window: Ints
-    output: Ints
-
-
-class Snapshots(NamedTuple):
-    """Cutoffs, sorted by (group, as_of); `own` is the member to leave out, -1 for nobody."""
-
-    group: Ints
-    as_of: Ints
-    own: Ints
-    row: Ints
-
-
-class _Picked(NamedTuple):
-    """The rows of one group that pass one filter, as scratch space for the largest group.
-
-    `newest` is the running maximum of recorded, `known` when a row was both past and recorded;
-    `counts` and `sums` are prefixes by number column; `codes` are those being told apart.
-    """
-
-    rows: Ints
-    times: Ints
-    newest: Ints
-    known: Ints
-    counts: Ints
-    sums: Ints
-    codes: Ints
+    tracks: Ints
+    tally: Codes
+    of_member: Ints
+    days: Codes
 
 
 @njit(cache=True, nogil=True)
 def aggregate(
-    log: Rows, filters: Filters, wanted: Wanted, snapshots: Snapshots, scales: Floats, out: Floats
+    rows: Rows,
+    members: int,
+    filters: Filters,
+    tracks: Tracks,
+    wanted: Wanted,
+    snapshots: Snapshots,
+    scales: Floats,
+    out: Floats,
 ) -> None:
-    """Fill `out` (snapshots, outputs) with every aggregate of every snapshot.
+    """Fill `out` (outputs, snapshots) with every feature of every snapshot.
 
     Parameters
     ----------
-    log, filters, wanted, snapshots : as their classes say.
+    rows, filters, tracks, wanted, snapshots : as their classes say.
+    members : the most members of any group where one's own rows are left out, else 0.
     scales : what each number column is divided by at the end.
-    out : written in place, at the row and output that snapshot and aggregate name.
+    out : written in place, at the line and column that feature and snapshot name.
     """
-    picked, tally = _scratch(log)
+    state = _state(rows, tracks.table, members)
     first = 0
     while first < len(snapshots.group):
-        group = snapshots.group[first]
         last = first
-        while last < len(snapshots.group) and snapshots.group[last] == group:
+        while last < len(snapshots.group) and snapshots.group[last] == snapshots.group[first]:
             last += 1
-        feature = 0
-        while feature < len(wanted.slot):
-            slot = wanted.slot[feature]
-            size, any_late = _pick(log, filters, group, slot, picked)
-            while feature < len(wanted.slot) and wanted.slot[feature] == slot:
-                operation = wanted.operation[feature]
-                if operation in (ACTIVE_DAYS, DISTINCT):
-                    _label(log, picked, size, operation, wanted.column[feature])
-                    order = np.arange(size)
-                    if any_late:
-                        order = np.argsort(picked.known[:size], kind="mergesort")
-                    _distinct(
-                        picked, size, order, tally, snapshots, first, last,
-                        wanted.window[feature], wanted.output[feature], out,
-                    )  # fmt: skip
-                else:
-                    _fill(
-                        log,
-                        filters,
-                        wanted,
-                        feature,
-                        picked,
-                        size,
-                        scales,
-                        snapshots,
-                        first,
-                        last,
-                        out,
-                    )
-                feature += 1
+        _sweep(rows, filters, tracks, wanted, snapshots, scales, state, first, last, out)
         first = last
 
 
 @njit(cache=True, nogil=True)
-def _scratch(log: Rows) -> tuple[_Picked, Ints]:
-    largest = 0
-    for group in range(len(log.offsets) - 1):
-        largest = max(largest, log.offsets[group + 1] - log.offsets[group])
-    tallies = largest + 1
-    for column in range(log.codes.shape[0]):
-        for row in range(log.codes.shape[1]):
-            tallies = max(tallies, log.codes[column, row] + 1)
-    picked = _Picked(
-        np.empty(largest, np.int64),
-        np.empty(largest, np.int64),
-        np.empty(largest, np.int64),
-        np.empty(largest, np.int64),
-        np.zeros((log.numbers.shape[0], largest + 1), np.int64),
-        np.zeros((log.numbers.shape[0], largest + 1), np.int64),
-        np.empty(largest, np.int64),
+def _state(rows: Rows, tracks: Ints, members: int) -> _State:
+    lines, width, any_days = 0, 0, False
+    for track in range(len(tracks)):
+        lines = max(lines, tracks[track, TALLY] + 1)
+        any_days = any_days or tracks[track, KIND] == DAYS
+        if tracks[track, KIND] == CODES:
+            for row in range(len(rows.occurred)):
+                width = max(width, rows.codes[tracks[track, COLUMN], row] + 1)
+    if any_days:
+        for group in range(len(rows.offsets) - 1):
+            width = max(width, rows.offsets[group + 1] - rows.offsets[group])
+    return _State(
+        np.zeros((len(tracks), 8), np.int64),
+        np.zeros((lines, width), np.int32),
+        np.zeros((len(tracks), members, 2), np.int64),
+        np.zeros(len(rows.occurred) if any_days else 0, np.int32),
     )
-    return picked, np.zeros(tallies, np.int64)
 
 
 @njit(cache=True, nogil=True)
-def _passes(codes: Codes, columns: Ints, tables: Bytes, first: int, last: int, row: int) -> bool:
-    for condition in range(first, last):
-        code = codes[columns[condition], row]
-        # Codes beyond the table are values that no filter names.
-        if code < 0 or tables[condition, min(code, tables.shape[1] - 1)] == 0:
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _pick(log: Rows, filters: Filters, group: int, slot: int, picked: _Picked) -> tuple[int, bool]:
-    """Pick the rows of a group that pass a filter; return how many, and if any came late."""
-    size, any_late, newest = 0, False, _ALWAYS
-    begin, end = filters.slots[slot], filters.slots[slot + 1]
-    for row in range(log.offsets[group], log.offsets[group + 1]):
-        if not _passes(log.codes, filters.columns, filters.tables, begin, end, row):
-            continue
-        occurred, recorded = log.occurred[row], log.recorded[row]
-        newest = max(newest, recorded)
-        picked.rows[size], picked.times[size], picked.newest[size] = row, occurred, newest
-        picked.known[size] = max(occurred, recorded)
-        any_late = any_late or recorded > occurred
-        for column in range(log.numbers.shape[0]):
-            value = log.numbers[column, row]
-            present = value != MISSING
-            picked.counts[column, size + 1] = picked.counts[column, size] + present
-            picked.sums[column, size + 1] = picked.sums[column, size] + (value if present else 0)
-        size += 1
-    return size, any_late
-
-
-@njit(cache=True, nogil=True)
-def _fill(
-    log: Rows,
+def _sweep(
+    rows: Rows,
     filters: Filters,
+    tracks: Tracks,
     wanted: Wanted,
-    feature: int,
-    picked: _Picked,
-    size: int,
-    scales: Floats,
     snapshots: Snapshots,
+    scales: Floats,
+    state: _State,
     first: int,
     last: int,
     out: Floats,
 ) -> None:
-    """One aggregate of every snapshot of a group."""
-    # Locals, because a named tuple that crosses a call is counted array by array.
-    recorded, rows, times = log.recorded, picked.rows, picked.times
-    operation, column = wanted.operation[feature], wanted.column[feature]
-    window, scale = wanted.window[feature], scales[column] if column < len(scales) else 1.0
+    """Carry one group through its cutoffs."""
+    offsets, occurred, recorded, member, codes, numbers = rows
+    slots, columns, tables, always, starts, listed = filters
+    track_slots, table, lengths = tracks
+    standing, tally, of_member, days = state
+    operations, followed, read, outputs = wanted
+    begin, end = offsets[snapshots.group[first]], offsets[snapshots.group[first] + 1]
+    late = scans.late_rows(occurred, recorded, begin, end)
+    if len(days):
+        scans.number_days(occurred, days, begin, end, DAY_US)
+    since, left = np.full(len(lengths), ALWAYS), np.full(len(lengths), begin)
+    entered, recorded_late, before = begin, 0, ALWAYS
+    _clear(standing, of_member)
     for snapshot in range(first, last):
-        as_of, own = snapshots.as_of[snapshot], snapshots.own[snapshot]
-        since = as_of - window if window > 0 else _ALWAYS
-        end = _first_at_or_after(times, size, as_of)
-        begin = _first_at_or_after(times, end, since) if window > 0 else 0
-        value = _NAN
-        if operation in (COUNT, SUM, MEAN, ANY):
-            count, total = _count_sum(
-                recorded, log.numbers, rows, picked.newest, picked.counts, picked.sums,
-                begin, end, as_of, column,
+        as_of = snapshots.as_of[snapshot]
+        for window in range(len(since)):
+            if lengths[window] == 0:
+                continue
+            since[window] = as_of - lengths[window]
+            row = left[window]
+            while row < end and occurred[row] < since[window]:
+                if occurred[row] < before and recorded[row] < before:
+                    _move(
+                        occurred, member, codes, numbers, days, slots, columns, tables, always,
+                        starts, listed, track_slots, table, standing, tally, of_member, row,
+                        window, since,
+                    )  # fmt: skip
+                row += 1
+            left[window] = row
+        while True:
+            if entered < end and occurred[entered] < as_of:
+                row = entered
+                entered += 1
+                if recorded[row] > occurred[row]:
+                    continue
+            elif recorded_late < len(late) and recorded[late[recorded_late]] < as_of:
+                row = late[recorded_late]
+                recorded_late += 1
+            else:
+                break
+            _move(
+                occurred, member, codes, numbers, days, slots, columns, tables, always,
+                starts, listed, track_slots, table, standing, tally, of_member, row,
+                _EVERY, since,
             )  # fmt: skip
-            if own >= 0:
-                slot = wanted.slot[feature]
-                own_count, own_total = _own(log, filters, slot, own, since, as_of, column)
-                count, total = count - own_count, total - own_total
-            value = _from_count_sum(operation, count, total, scale)
-        elif operation in (SINCE_LAST, SINCE_FIRST):
-            at = _known(recorded, log.member, rows, begin, end, as_of, own, operation == SINCE_LAST)
-            value = (as_of - times[at]) / DAY_US if at >= 0 else _NAN
-        elif operation in (MAX, LAST):
-            last_only = operation == LAST
-            number = _extreme(recorded, log.numbers, rows, begin, end, as_of, column, last_only)
-            value = number / scale if number != MISSING else _NAN
-        elif operation == LAST_CODE:
-            at = _known(recorded, log.member, rows, begin, end, as_of, own, True)
-            value = float(log.codes[column, rows[at]]) if at >= 0 else -1.0
-        else:
-            value = _gaps(recorded, rows, times, begin, end, as_of, operation == GAP_STD)
-        out[snapshots.row[snapshot], wanted.output[feature]] = value
+        _read(
+            occurred, recorded, member, codes, numbers, slots, columns, tables, table, lengths,
+            operations, followed, read, outputs, scales, standing, tally, of_member,
+            left, since, entered, as_of, snapshots.own[snapshot], snapshots.row[snapshot], out,
+        )  # fmt: skip
+        before = as_of
+    _forget(codes, days, table, tally, begin, entered)
 
 
 @njit(cache=True, nogil=True)
-def _from_count_sum(operation: int, count: int, total: int, scale: float) -> float:
+def _clear(standing: Ints, of_member: Ints) -> None:
+    for track in range(len(standing)):
+        standing[track, _COUNTED], standing[track, _SUMMED] = 0, 0
+        standing[track, _LAST], standing[track, _LAST_OTHER] = _NONE, _NONE
+        standing[track, _FIRST], standing[track, _FIRST_OTHER] = _NONE, _NONE
+        standing[track, _BEST] = MISSING
+    if of_member.size:
+        of_member[:] = 0
+
+
+@njit(cache=True, nogil=True)
+def _forget(codes: Codes, days: Codes, tracks: Ints, tally: Codes, begin: int, end: int) -> None:
+    """Bring the counters by code back to 0: only those of the group's rows can differ."""
+    for track in range(len(tracks)):
+        line, column = tracks[track, TALLY], tracks[track, COLUMN]
+        if line < 0:
+            continue
+        for row in range(begin, end):
+            code = days[row] if tracks[track, KIND] == DAYS else codes[column, row]
+            if code >= 0:
+                tally[line, code] = 0
+
+
+@njit(cache=True, nogil=True)
+def _move(
+    occurred: Ints,
+    member: Codes,
+    codes: Codes,
+    numbers: Ints,
+    days: Codes,
+    slots: Ints,
+    columns: Ints,
+    tables: Bytes,
+    always: Ints,
+    starts: Ints,
+    listed: Ints,
+    track_slots: Ints,
+    tracks: Ints,
+    standing: Ints,
+    tally: Codes,
+    of_member: Ints,
+    row: int,
+    window: int,
+    since: Ints,
+) -> None:
+    """Let a row enter every window that reaches back to it, or leave one."""
+    for column in range(-1, len(starts)):
+        first, last = 0, len(always)
+        if column >= 0:
+            code = codes[column, row]
+            if code < 0 or code + 1 >= starts.shape[1]:
+                continue
+            first, last = starts[column, code], starts[column, code + 1]
+        for place in range(first, last):
+            each = always[place] if column < 0 else listed[place]
+            rest, end = slots[each] + 1, slots[each + 1]
+            if rest < end and not scans.passes(codes, columns, tables, rest, end, row):
+                continue
+            for track in range(track_slots[each], track_slots[each + 1]):
+                if window == _EVERY:
+                    if occurred[row] < since[tracks[track, WINDOW]]:
+                        continue
+                elif tracks[track, WINDOW] != window:
+                    continue
+                _step(
+                    member, codes, numbers, days, tracks, standing, tally, of_member, track, row,
+                    1 if window == _EVERY else -1,
+                )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _step(
+    member: Codes,
+    codes: Codes,
+    numbers: Ints,
+    days: Codes,
+    tracks: Ints,
+    standing: Ints,
+    tally: Codes,
+    of_member: Ints,
+    track: int,
+    row: int,
+    step: int,
+) -> None:
+    """Move one track by one row that enters (1) or leaves (-1)."""
+    kind, column, value = tracks[track, KIND], tracks[track, COLUMN], 0
+    if kind == NUMBERS:
+        value = numbers[column, row]
+        if value == MISSING:
+            return
+        standing[track, _SUMMED] += step * value
+        if step > 0:
+            standing[track, _BEST] = max(standing[track, _BEST], value)
+    elif kind != ROWS:
+        code = days[row] if kind == DAYS else codes[column, row]
+        if code < 0:
+            return
+        line = tracks[track, TALLY]
+        tally[line, code] += step
+        # A code counts when its first row enters and until its last row leaves.
+        if tally[line, code] != (1 if step > 0 else 0):
+            return
+    standing[track, _COUNTED] += step
+    if of_member.shape[1]:
+        of_member[track, member[row], 0] += step
+        of_member[track, member[row], 1] += step * value
+    if step > 0:
+        _extend(member, standing, track, row)
+
+
+@njit(cache=True, nogil=True)
+def _extend(member: Codes, standing: Ints, track: int, row: int) -> None:
+    """Note a row that may be the last or the first, of all or of another member."""
+    last, first = standing[track, _LAST], standing[track, _FIRST]
+    if row > last:
+        if last != _NONE and member[last] != member[row]:
+            standing[track, _LAST_OTHER] = last
+        standing[track, _LAST] = row
+    elif member[last] != member[row]:
+        standing[track, _LAST_OTHER] = max(standing[track, _LAST_OTHER], row)
+    if first == _NONE or row < first:
+        if first != _NONE and member[first] != member[row]:
+            standing[track, _FIRST_OTHER] = first
+        standing[track, _FIRST] = row
+    elif member[first] != member[row]:
+        other = standing[track, _FIRST_OTHER]
+        standing[track, _FIRST_OTHER] = row if other == _NONE else min(row, other)
+
+
+@njit(cache=True, nogil=True)
+def _read(
+    occurred: Ints,
+    recorded: Ints,
+    member: Codes,
+    codes: Codes,
+    numbers: Ints,
+    slots: Ints,
+    columns: Ints,
+    tables: Bytes,
+    tracks: Ints,
+    lengths: Ints,
+    operations: Ints,
+    followed: Ints,
+    read: Ints,
+    outputs: Ints,
+    scales: Floats,
+    standing: Ints,
+    tally: Codes,
+    of_member: Ints,
+    left: Ints,
+    since: Ints,
+    entered: int,
+    as_of: int,
+    own: int,
+    place: int,
+    out: Floats,
+) -> None:
+    """Read every feature of one snapshot off its track."""
+    for feature in range(len(operations)):
+        operation, track, column = operations[feature], followed[feature], read[feature]
+        window = tracks[track, WINDOW]
+        ever = lengths[window] == 0
+        if operation in (COUNT, ANY, SUM, MEAN):
+            count, total = standing[track, _COUNTED], standing[track, _SUMMED]
+            if own >= 0:
+                count -= of_member[track, own, 0]
+                total -= of_member[track, own, 1]
+            scale = scales[column] if column >= 0 else 1.0
+            value = _of_counts(operation, count, total, scale)
+        elif operation == DISTINCT:
+            # Where own rows are left out the codes are members, and the own one is hidden.
+            line = tracks[track, TALLY]
+            hidden = 0 <= own < tally.shape[1] and tally[line, own] > 0
+            value = float(standing[track, _COUNTED] - hidden)
+        elif operation in (LAST, LAST_CODE, SINCE_LAST) or (operation == SINCE_FIRST and ever):
+            outermost, other = (_FIRST, _FIRST_OTHER) if operation == SINCE_FIRST else (
+                _LAST, _LAST_OTHER)  # fmt: skip
+            row = standing[track, outermost]
+            if row >= 0 and member[row] == own:
+                row = standing[track, other]
+            if row >= 0 and occurred[row] < since[window]:
+                row = _NONE
+            value = _of_row(occurred, codes, numbers, scales, operation, column, row, as_of)
+        elif operation == MAX and ever:
+            best = standing[track, _BEST]
+            value = best / scales[column] if best != MISSING else _NAN
+        else:
+            each = tracks[track, FILTER]
+            value = scans.of_window(
+                occurred, recorded, member, codes, numbers, columns, tables, scales,
+                operation, column, slots[each], slots[each + 1], left[window], entered, as_of, own,
+            )  # fmt: skip
+        out[outputs[feature], place] = value
+
+
+@njit(cache=True, nogil=True)
+def _of_counts(operation: int, count: int, total: int, scale: float) -> float:
     if operation == COUNT:
         return float(count)
     if operation == ANY:
@@ -268,194 +407,21 @@ def _from_count_sum(operation: int, count: int, total: int, scale: float) -> flo
 
 
 @njit(cache=True, nogil=True)
-def _first_at_or_after(times: Ints, size: int, instant: int) -> int:
-    low, high = 0, size
-    while low < high:
-        middle = (low + high) >> 1
-        if times[middle] < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@njit(cache=True, nogil=True)
-def _count_sum(
-    recorded: Ints,
+def _of_row(
+    occurred: Ints,
+    codes: Codes,
     numbers: Ints,
-    rows: Ints,
-    newest: Ints,
-    counts: Ints,
-    sums: Ints,
-    begin: int,
-    end: int,
-    as_of: int,
+    scales: Floats,
+    operation: int,
     column: int,
-) -> tuple[int, int]:
-    """Count and sum of a window by prefixes, less what was not recorded yet."""
-    count, total = end - begin, 0
-    if column >= 0:
-        count = counts[column, end] - counts[column, begin]
-        total = sums[column, end] - sums[column, begin]
-    position = end - 1
-    while position >= begin and newest[position] >= as_of:
-        row = rows[position]
-        if recorded[row] >= as_of:
-            if column < 0:
-                count -= 1
-            elif numbers[column, row] != MISSING:
-                count -= 1
-                total -= numbers[column, row]
-        position -= 1
-    return count, total
-
-
-@njit(cache=True, nogil=True)
-def _own(
-    log: Rows, filters: Filters, slot: int, own: int, since: int, as_of: int, column: int
-) -> tuple[int, int]:
-    """Count and sum of one member's own rows in a window, to be left out of its group's."""
-    count, total = 0, 0
-    begin, end = filters.slots[slot], filters.slots[slot + 1]
-    if own + 1 >= len(log.own_offsets):
-        return count, total
-    for position in range(log.own_offsets[own], log.own_offsets[own + 1]):
-        row = log.own_rows[position]
-        if log.occurred[row] >= as_of:
-            break
-        if log.occurred[row] < since or log.recorded[row] >= as_of:
-            continue
-        if not _passes(log.codes, filters.columns, filters.tables, begin, end, row):
-            continue
-        if column < 0:
-            count += 1
-        elif log.numbers[column, row] != MISSING:
-            count += 1
-            total += log.numbers[column, row]
-    return count, total
-
-
-@njit(cache=True, nogil=True)
-def _known(
-    recorded: Ints,
-    member: Codes,
-    rows: Ints,
-    begin: int,
-    end: int,
+    row: int,
     as_of: int,
-    own: int,
-    backwards: bool,
-) -> int:
-    """Find the last (or first) position that was recorded and is not one's own, or -1."""
-    for step in range(end - begin):
-        position = end - 1 - step if backwards else begin + step
-        row = rows[position]
-        if recorded[row] < as_of and (own < 0 or member[row] != own):
-            return position
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def _extreme(
-    recorded: Ints,
-    numbers: Ints,
-    rows: Ints,
-    begin: int,
-    end: int,
-    as_of: int,
-    column: int,
-    last_only: bool,
-) -> int:
-    """Find the largest, or the last, known number of a window."""
-    best = MISSING
-    for position in range(end - 1, begin - 1, -1):
-        row = rows[position]
-        if recorded[row] < as_of and numbers[column, row] > best:
-            best = numbers[column, row]
-            if last_only:
-                break
-    return best
-
-
-@njit(cache=True, nogil=True)
-def _gaps(
-    recorded: Ints, rows: Ints, times: Ints, begin: int, end: int, as_of: int, deviation: bool
 ) -> float:
-    """Mean or standard deviation of the gaps between known rows, in days.
-
-    Gaps are whole seconds. The sum of their squares is at most the square of the whole span,
-    which fits 63 bits for any span below 96 years.
-    """
-    gaps, total, squares, previous, started = 0, 0, 0, 0, False
-    for position in range(begin, end):
-        if recorded[rows[position]] >= as_of:
-            continue
-        second = times[position] // 1_000_000
-        if started:
-            gaps += 1
-            total += second - previous
-            squares += (second - previous) * (second - previous)
-        previous, started = second, True
-    if gaps < 1 or (deviation and gaps < 2):
+    """Read what one row says, if there is one."""
+    if operation == LAST_CODE:
+        return float(codes[column, row]) if row >= 0 else -1.0
+    if row < 0:
         return _NAN
-    mean = total / gaps
-    if not deviation:
-        return mean / 86400.0
-    return np.sqrt(max(0.0, squares / gaps - mean * mean)) / 86400.0
-
-
-@njit(cache=True, nogil=True)
-def _label(log: Rows, picked: _Picked, size: int, operation: int, column: int) -> None:
-    """Give each picked row the code by which it is told apart: a category, or its day."""
-    day = 0
-    for position in range(size):
-        if operation == DISTINCT:
-            picked.codes[position] = log.codes[column, picked.rows[position]]
-            continue
-        if position and picked.times[position] // DAY_US != picked.times[position - 1] // DAY_US:
-            day += 1
-        picked.codes[position] = day
-
-
-@njit(cache=True, nogil=True)
-def _distinct(
-    picked: _Picked,
-    size: int,
-    known_order: Ints,
-    tally: Ints,
-    snapshots: Snapshots,
-    first: int,
-    last: int,
-    window: int,
-    output: int,
-    out: Floats,
-) -> None:
-    """Distinct codes of each snapshot of a group, sliding forward in time.
-
-    Rows enter in the order in which they became known and leave in the order in which they
-    occurred; where own members are left out, a code is a member.
-    """
-    present = np.zeros(size, np.uint8)
-    distinct, adding, dropping = 0, 0, 0
-    for snapshot in range(first, last):
-        as_of, own = snapshots.as_of[snapshot], snapshots.own[snapshot]
-        since = as_of - window if window > 0 else _ALWAYS
-        while adding < size and picked.known[known_order[adding]] < as_of:
-            position = known_order[adding]
-            adding += 1
-            code = picked.codes[position]
-            if picked.times[position] >= since and code >= 0:
-                present[position] = 1
-                tally[code] += 1
-                distinct += tally[code] == 1
-        while dropping < size and picked.times[dropping] < since:
-            if present[dropping]:
-                present[dropping] = 0
-                tally[picked.codes[dropping]] -= 1
-                distinct -= tally[picked.codes[dropping]] == 0
-            dropping += 1
-        hidden = own >= 0 and own < len(tally) and tally[own] > 0
-        out[snapshots.row[snapshot], output] = float(distinct - hidden)
-    for position in range(size):
-        if present[position]:
-            tally[picked.codes[position]] = 0
+    if operation == LAST:
+        return numbers[column, row] / scales[column]
+    return (as_of - occurred[row]) / DAY_US

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.kernel import MISSING, Rows
+from features.layout import MISSING, Rows
+from features.sorting import sort_by_group
 from history import History
 
 IntArray = npt.NDArray[np.int64]
@@ -27,10 +30,12 @@ class Log:
     Parameters
     ----------
     rows : sorted by (group, occurred).
+    members : the most members of any group where one's own rows are to be left out, else 0.
     categories : for each category column, the strings that its codes stand for.
     """
 
     rows: Rows
+    members: int
     categories: tuple[npt.NDArray[np.object_], ...]
 
 
@@ -43,11 +48,13 @@ class Index:
     leads : ids of the leads, by code.
     account_of : account code of each lead, -1 where it has none.
     accounts : ids of the accounts, by code.
+    place : number of each lead among those of its account, -1 where it has none.
     """
 
     leads: pd.Index
     account_of: npt.NDArray[np.intp]
     accounts: pd.Index
+    place: npt.NDArray[np.intp]
 
     @classmethod
     def of(cls, history: History) -> Index:
@@ -55,10 +62,13 @@ class Index:
         account_ids = history.leads["account_id"]
         named = pd.concat([account_ids.dropna(), history.accounts["account_id"].dropna()])
         accounts = pd.Index(named.unique())
+        account_of = codes_in(accounts, account_ids)
+        numbered = pd.Series(account_of).groupby(account_of).cumcount().to_numpy(np.intp)
         return cls(
             leads=pd.Index(history.leads["lead_id"]),
-            account_of=codes_in(accounts, account_ids),
+            account_of=account_of,
             accounts=accounts,
+            place=np.where(account_of < 0, -1, numbered),
         )
 
 
@@ -66,8 +76,12 @@ def codes_in(index: pd.Index, values: pd.Series) -> npt.NDArray[np.intp]:
     """Return the position of each value in an index of ids, -1 where missing or unknown."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return lookup(index.get_indexer(values.cat.categories), values.cat.codes.to_numpy())
-    positions = index.get_indexer(pd.Index(values))
-    return np.where(values.isna().to_numpy(), -1, positions)
+    ids, sought = (pa.array(each, from_pandas=True) for each in (index, values))
+    if not len(ids):
+        return np.full(len(sought), -1, dtype=np.intp)
+    text = pa.large_string()
+    places = pc.index_in(sought.cast(text), value_set=ids.cast(text))
+    return np.asarray(pc.fill_null(places, -1)).astype(np.intp)
 
 
 def lookup(table: npt.NDArray[np.intp], codes: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
@@ -111,12 +125,12 @@ def build_log(
     *,
     group: npt.NDArray[np.intp],
     groups: int,
-    member: npt.NDArray[np.intp],
     occurred: str,
     recorded: str,
     categories: Mapping[str, Sequence[str]],
-    numbers: Sequence[str],
-    leave_out_own: bool,
+    numbers: Sequence[str] = (),
+    member: npt.NDArray[np.intp] | None = None,
+    members: int = 0,
 ) -> Log:
     """Encode a table as a log.
 
@@ -126,44 +140,34 @@ def build_log(
     Parameters
     ----------
     frame : the table, in canonical order.
-    group, member : code of the group and of the lead of each row, -1 for none.
+    group : code of the group of each row, -1 for none.
     groups : how many groups there are.
     occurred, recorded : names of the two time columns.
     categories : the category columns to encode, each with the vocabulary that comes first;
         ``lead_id`` is encoded as the member.
     numbers : the number columns to encode.
-    leave_out_own : whether to index the rows of each member.
+    member : number of each row's lead within its group, where one's own rows are to be left out.
+    members : the most leads of any group there.
     """
     times = microseconds(frame[occurred])
-    order = np.lexsort((times, group))
-    order = order[np.searchsorted(group[order], 0) :]
+    order, offsets = sort_by_group(group, times, groups)
+    everyone = np.zeros(len(frame), np.int32) if member is None else member.astype(np.int32)
     encoded = [
-        (member.astype(np.int32), np.empty(0, dtype=object))
+        (everyone, np.empty(0, dtype=object))
         if name == "lead_id"
         else encode(frame[name], vocabulary)
         for name, vocabulary in categories.items()
     ]
-    members = member[order].astype(np.int32)
-    own_rows = np.argsort(members, kind="stable") if leave_out_own else np.empty(0, np.int64)
-    own_offsets = np.zeros(1, np.int64)
-    if leave_out_own:
-        own_offsets = _offsets(members[own_rows], int(member.max(initial=-1)) + 1)
     stored = [scaled(frame[name], NUMBER_SCALES[name])[order] for name in numbers]
     rows = Rows(
-        offsets=_offsets(group[order], groups),
+        offsets=offsets,
         occurred=times[order],
         recorded=microseconds(frame[recorded])[order],
-        member=members,
+        member=everyone[order],
         codes=_stack([codes[order] for codes, _ in encoded], len(order), np.dtype(np.int32)),
         numbers=_stack(stored, len(order), np.dtype(np.int64)),
-        own_offsets=own_offsets,
-        own_rows=own_rows.astype(np.int64),
     )
-    return Log(rows, tuple(names for _, names in encoded))
-
-
-def _offsets(sorted_codes: npt.NDArray[np.integer], count: int) -> IntArray:
-    return np.searchsorted(sorted_codes, np.arange(count + 1)).astype(np.int64)
+    return Log(rows, members, tuple(names for _, names in encoded))
 
 
 def _stack(rows: Sequence[npt.NDArray[Any]], length: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -1,34 +1,40 @@
-"""Declarations as the kernel reads them: filters, operations, windows, in integers."""
+"""Declarations as the kernel reads them: filters, tracks and windows, in integers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from features import kernel
+from features import kernel, layout
 from features.checking import OF_CATEGORIES, OF_NUMBERS
 from features.declaration import Feature
 from features.logs import NUMBER_SCALES, Log
 
 OPERATIONS = {
-    "count": kernel.COUNT,
-    "sum": kernel.SUM,
-    "mean": kernel.MEAN,
-    "max": kernel.MAX,
-    "last": kernel.LAST,
-    "current": kernel.LAST_CODE,
-    "days_since_last": kernel.SINCE_LAST,
-    "days_since_first": kernel.SINCE_FIRST,
-    "active_days": kernel.ACTIVE_DAYS,
-    "distinct": kernel.DISTINCT,
-    "gap_mean_days": kernel.GAP_MEAN,
-    "gap_std_days": kernel.GAP_STD,
-    "any": kernel.ANY,
+    "count": layout.COUNT,
+    "sum": layout.SUM,
+    "mean": layout.MEAN,
+    "max": layout.MAX,
+    "last": layout.LAST,
+    "current": layout.LAST_CODE,
+    "days_since_last": layout.SINCE_LAST,
+    "days_since_first": layout.SINCE_FIRST,
+    "active_days": layout.DISTINCT,
+    "distinct": layout.DISTINCT,
+    "gap_mean_days": layout.GAP_MEAN,
+    "gap_std_days": layout.GAP_STD,
+    "any": layout.ANY,
+}
+_KINDS = dict.fromkeys(OF_NUMBERS, layout.NUMBERS) | {
+    "distinct": layout.CODES,
+    "active_days": layout.DAYS,
 }
 Filter = tuple[tuple[str, tuple[str, ...]], ...]
+Track = tuple[int, int, int, int]
+"""Filter, kind, column and window in microseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +46,15 @@ class Plan:
     categories : the category columns that the pass reads, each with the values that its filters
         name, whose codes are therefore known before any row is seen.
     numbers : the number columns that it reads.
-    filters : the distinct filters of the features.
-    wanted : the operations, sorted by filter.
+    filters, tracks, wanted : the same for the kernel; `wanted.output` is the place of each
+        feature among those given to `compile_plan`.
     """
 
     categories: dict[str, tuple[str, ...]]
     numbers: tuple[str, ...]
-    filters: kernel.Filters
-    wanted: kernel.Wanted
+    filters: layout.Filters
+    tracks: layout.Tracks
+    wanted: layout.Wanted
 
     def run(
         self,
@@ -55,7 +62,9 @@ class Plan:
         *,
         group: npt.NDArray[np.int64],
         as_of: npt.NDArray[np.int64],
-        own: npt.NDArray[np.int64],
+        own: npt.NDArray[np.int64] | None = None,
+        out: npt.NDArray[np.float64] | None = None,
+        lines: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float64]:
         """Compute every feature of the plan for every snapshot.
 
@@ -64,23 +73,28 @@ class Plan:
         log : the log, encoded for this plan.
         group : group of each snapshot in the log; snapshots of no group (-1) see no rows.
         as_of : cutoffs, UTC microseconds, exclusive.
-        own : the member to leave out of each snapshot, -1 for nobody.
+        own : the member of the group to leave out of each snapshot, -1 for nobody.
+        out : float64 (lines, snapshots), written in place; made where missing.
+        lines : the line of `out` that each feature of the plan fills; their order where missing.
 
         Returns
         -------
-        float64 (snapshots, features), columns in the order of the features given to `compile`.
+        `out`.
         """
         group = np.where(group < 0, len(log.rows.offsets) - 1, group)
         offsets = np.append(log.rows.offsets, log.rows.offsets[-1])
-        order = np.lexsort((as_of, group)).astype(np.int64)
-        out = np.empty((len(group), len(self.wanted.slot)))
-        scales = np.array([NUMBER_SCALES[name] for name in self.numbers], dtype=np.float64)
+        own = np.full_like(group, -1) if own is None else own
+        out = np.empty((len(self.wanted.output), len(group))) if out is None else out
+        lines = np.arange(len(self.wanted.output)) if lines is None else lines
+        order = _order(group, as_of)
         kernel.aggregate(
             log.rows._replace(offsets=offsets),
+            log.members,
             self.filters,
-            self.wanted,
-            kernel.Snapshots(group[order], as_of[order], own[order], order),
-            scales,
+            self.tracks,
+            self.wanted._replace(output=lines[self.wanted.output]),
+            layout.Snapshots(group[order], as_of[order], own[order], order),
+            np.array([NUMBER_SCALES[name] for name in self.numbers], dtype=np.float64),
             out,
         )
         return out
@@ -100,56 +114,95 @@ def compile_plan(features: Sequence[Feature]) -> Plan:
             mentioned.setdefault(str(feature.column), set())
     categories = {name: tuple(sorted(values)) for name, values in sorted(mentioned.items())}
     numbers = tuple(sorted({str(f.column) for f in features if f.aggregate in OF_NUMBERS}))
+    columns = [_column(feature, list(categories), numbers) for feature in features]
+    followed = [
+        _track(feature, filters.index(_filter(feature)), column)
+        for feature, column in zip(features, columns, strict=True)
+    ]
+    tracks = sorted(set(followed))
+    wanted = [
+        (OPERATIONS[feature.aggregate], tracks.index(track), column, output)
+        for output, (feature, track, column) in enumerate(
+            zip(features, followed, columns, strict=True)
+        )
+    ]
     return Plan(
         categories,
         numbers,
         _compile_filters(filters, categories),
-        _compile_wanted(features, filters, categories, numbers),
+        _compile_tracks(tracks, len(filters)),
+        layout.Wanted(*_columns(wanted, 4)),
     )
+
+
+def _order(group: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Sort snapshots by group and cutoff, unless they are."""
+    ahead = np.diff(group)
+    if ((ahead > 0) | ((ahead == 0) & (np.diff(as_of) >= 0))).all():
+        return np.arange(len(group))
+    return np.lexsort((as_of, group)).astype(np.int64)
 
 
 def _filter(feature: Feature) -> Filter:
     return tuple((name, tuple(sorted(values))) for name, values in sorted(feature.where.items()))
 
 
+def _column(feature: Feature, categories: Sequence[str], numbers: Sequence[str]) -> int:
+    if feature.aggregate in OF_NUMBERS:
+        return numbers.index(str(feature.column))
+    if feature.aggregate in OF_CATEGORIES:
+        return categories.index(str(feature.column))
+    return -1
+
+
+def _track(feature: Feature, place: int, column: int) -> Track:
+    kind = _KINDS.get(feature.aggregate, layout.ROWS)
+    window = (feature.window_days or 0) * layout.DAY_US
+    return place, kind, -1 if kind == layout.ROWS else column, window
+
+
 def _compile_filters(
-    filters: Sequence[Filter], categories: dict[str, tuple[str, ...]]
-) -> kernel.Filters:
+    filters: Sequence[Filter], categories: Mapping[str, tuple[str, ...]]
+) -> layout.Filters:
     columns = list(categories)
     flat = [condition for each in filters for condition in each]
     width = max((len(values) for values in categories.values()), default=0) + 1
     tables = np.zeros((len(flat), width), dtype=np.uint8)
     for row, (name, values) in enumerate(flat):
         tables[row, [categories[name].index(value) for value in values]] = 1
-    conditions = np.array([columns.index(name) for name, _ in flat], dtype=np.int64)
-    slots = np.cumsum([0, *(len(each) for each in filters)]).astype(np.int64)
-    return kernel.Filters(slots, conditions, tables)
-
-
-def _compile_wanted(
-    features: Sequence[Feature],
-    filters: Sequence[Filter],
-    categories: dict[str, tuple[str, ...]],
-    numbers: tuple[str, ...],
-) -> kernel.Wanted:
-    def column(feature: Feature) -> int:
-        if feature.aggregate in OF_NUMBERS:
-            return numbers.index(str(feature.column))
-        return (
-            list(categories).index(str(feature.column))
-            if feature.aggregate in OF_CATEGORIES
-            else -1
-        )
-
-    rows = sorted(
-        (
-            filters.index(_filter(feature)),
-            OPERATIONS[feature.aggregate],
-            column(feature),
-            (feature.window_days or 0) * kernel.DAY_US,
-            output,
-        )
-        for output, feature in enumerate(features)
+    listed: list[int] = []
+    starts = np.zeros((len(columns), width), dtype=np.int64)
+    for place, name in enumerate(columns):
+        for code in range(width):
+            starts[place, code] = len(listed)
+            value = categories[name][code] if code < len(categories[name]) else None
+            listed += [
+                number
+                for number, each in enumerate(filters)
+                if each and each[0][0] == name and value in each[0][1]
+            ]
+    return layout.Filters(
+        slots=np.cumsum([0, *(len(each) for each in filters)]).astype(np.int64),
+        columns=np.array([columns.index(name) for name, _ in flat], dtype=np.int64),
+        tables=tables,
+        always=np.array([n for n, each in enumerate(filters) if not each], dtype=np.int64),
+        starts=starts,
+        listed=np.array(listed, dtype=np.int64),
     )
-    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    return kernel.Wanted(*(np.ascontiguousarray(table[:, field]) for field in range(5)))
+
+
+def _compile_tracks(tracks: Sequence[Track], filters: int) -> layout.Tracks:
+    place, kind, column, window = _columns(tracks, 4)
+    lengths, index = np.unique(window, return_inverse=True)
+    tallied = np.isin(kind, (layout.CODES, layout.DAYS))
+    lines = np.where(tallied, np.cumsum(tallied) - 1, -1)
+    return layout.Tracks(
+        slots=np.searchsorted(place, np.arange(filters + 1)).astype(np.int64),
+        table=np.column_stack((place, kind, column, index, lines)).astype(np.int64),
+        lengths=lengths.astype(np.int64),
+    )
+
+
+def _columns(rows: Sequence[tuple[int, ...]], width: int) -> list[npt.NDArray[np.int64]]:
+    table = np.array(rows, dtype=np.int64).reshape(-1, width)
+    return [np.ascontiguousarray(table[:, field]) for field in range(width)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.declaration import Feature
-from features.kernel import DAY_US
+from features.layout import DAY_US
 from features.logs import build_log, codes_in, microseconds
 from features.plan import compile_plan
 from history import History
@@ -109,16 +109,13 @@ def is_open(history: History, snapshots: pd.DataFrame) -> npt.NDArray[np.bool_]:
         history.outcomes,
         group=member,
         groups=len(leads),
-        member=member,
         occurred="occurred_at",
         recorded="recorded_at",
         categories=plan.categories,
-        numbers=(),
-        leave_out_own=False,
     )
     lead = codes_in(leads, snapshots["lead_id"]).astype(np.int64)
     as_of = microseconds(snapshots["as_of"])
-    last = plan.run(log, group=lead, as_of=as_of, own=np.full_like(lead, -1))[:, 0]
+    last = plan.run(log, group=lead, as_of=as_of)[0]
     closing = np.append(np.isin(log.categories[0].astype(str), list(CLOSING_STAGES)), False)
     return ~closing[last.astype(np.int64)]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from history.tables import TABLES, Table
 
@@ -207,4 +209,23 @@ def _column_bytes(values: pd.Series) -> bytes:
         return values.astype("int64").to_numpy().tobytes()
     if values.dtype == "float64":
         return values.to_numpy().tobytes()
+    if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
+        return _text_bytes(pa.array(values, from_pandas=True))
     return pd.util.hash_pandas_object(values.astype(object), index=False).to_numpy().tobytes()
+
+
+def _text_bytes(values: pa.Array | pa.ChunkedArray) -> bytes:
+    """Return the lengths of strings, -1 where missing, and then their characters."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    text = values.cast(pa.large_string()).cast(pa.large_binary())
+    lengths = np.asarray(pc.fill_null(pc.binary_length(text), -1)).astype(np.int64)
+    if not len(text):
+        return b""
+    filled = pc.fill_null(text, b"")
+    _, offsets, characters = filled.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[filled.offset :][: len(text) + 1]
+    whole = b"" if characters is None else characters[ends[0] : ends[-1]].to_pybytes()
+    return lengths.tobytes() + whole
