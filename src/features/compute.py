@@ -83,8 +83,8 @@ class FeatureEngine:
         ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
         """
         cutoffs, frame = self._cutoffs(snapshots)
-        lines = {feature.name: line for line, feature in enumerate(self.features)}
-        out = np.full((len(lines), len(frame)), np.nan)
+        lines = _lines(self.features)
+        out = np.empty((len(lines), len(frame)))
         strings: dict[str, npt.NDArray[np.object_]] = {}
         for source, (plan, log, features) in self._passes.items():
             self._run(source, plan, log, cutoffs, out, [lines[each.name] for each in features])
@@ -214,17 +214,28 @@ def _decoded(
     return found
 
 
+def _lines(features: Sequence[Feature]) -> dict[str, int]:
+    """Give each feature a line of the output: numbers first, so that they are one block."""
+    ordered = sorted(features, key=_is_text)
+    return {feature.name: line for line, feature in enumerate(ordered)}
+
+
+def _is_text(feature: Feature) -> bool:
+    return feature.aggregate == "current" or (
+        feature.source in ("lead", "account") and feature.categorical
+    )
+
+
 def _frame(
     features: Sequence[Feature],
     out: npt.NDArray[np.float64],
     strings: Mapping[str, npt.NDArray[np.object_]],
     index: pd.Index,
 ) -> pd.DataFrame:
-    """Make the frame of numbers and strings, the numbers without a copy of each column."""
-    numbers = [line for line, feature in enumerate(features) if feature.name not in strings]
-    kept = out if len(numbers) == len(features) else out[numbers]
-    names = [features[line].name for line in numbers]
-    frame = pd.DataFrame(kept.T, index=index, columns=pd.Index(names, dtype="str"), copy=False)
+    """Make the frame of numbers and strings, the numbers without a copy."""
+    names = [feature.name for feature in features if feature.name not in strings]
+    columns = pd.Index(names, dtype="str")
+    frame = pd.DataFrame(out[: len(names)].T, index=index, columns=columns, copy=False)
     for place, feature in enumerate(features):
         if feature.name in strings:
             frame.insert(place, feature.name, strings[feature.name])

@@ -22,28 +22,25 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from features import scans
 from features.layout import (
     ALWAYS,
-    ANY,
+    BEST,
     CODES,
     COLUMN,
-    COUNT,
+    COUNTED,
     DAY_US,
     DAYS,
-    DISTINCT,
-    FILTER,
+    FIRST_OTHER,
+    FIRST_ROW,
     KIND,
-    LAST,
-    LAST_CODE,
-    MAX,
-    MEAN,
+    LAST_OTHER,
+    LAST_ROW,
     MISSING,
+    NONE,
     NUMBERS,
+    OUTERMOST,
     ROWS,
-    SINCE_FIRST,
-    SINCE_LAST,
-    SUM,
+    SUMMED,
     TALLY,
     WINDOW,
     Bytes,
@@ -56,17 +53,9 @@ from features.layout import (
     Tracks,
     Wanted,
 )
+from features.scans import late_rows, leaf, number_days, passes
 
-_NAN = np.nan
-_NONE = -1
 _EVERY = -1
-
-_COUNTED, _SUMMED, _LAST, _LAST_OTHER, _FIRST, _FIRST_OTHER, _BEST = range(7)
-# Where a track stands. `_LAST` and `_FIRST` are rows, `_LAST_OTHER` and `_FIRST_OTHER` the
-# outermost rows of any other member than theirs; `_BEST` is the largest number.
-
-# Functions that run for every row take arrays one by one: a named tuple that crosses a call is
-# counted array by array, which took five times as long as the work itself.
 
 
 class _State(NamedTuple):
@@ -150,11 +139,11 @@ def _sweep(
     slots, columns, tables, always, starts, listed = filters
     track_slots, table, lengths = tracks
     standing, tally, of_member, days = state
-    operations, followed, read, outputs = wanted
+    operations, followed, asked, outputs = wanted
     begin, end = offsets[snapshots.group[first]], offsets[snapshots.group[first] + 1]
-    late = scans.late_rows(occurred, recorded, begin, end)
+    late = late_rows(occurred, recorded, begin, end)
     if len(days):
-        scans.number_days(occurred, days, begin, end, DAY_US)
+        number_days(occurred, days, begin, end, DAY_US)
     since, left = np.full(len(lengths), ALWAYS), np.full(len(lengths), begin)
     entered, recorded_late, before = begin, 0, ALWAYS
     _clear(standing, of_member)
@@ -190,27 +179,27 @@ def _sweep(
                 starts, listed, track_slots, table, standing, tally, of_member, row,
                 _EVERY, since,
             )  # fmt: skip
-        _read(
+        read(
             occurred, recorded, member, codes, numbers, slots, columns, tables, table, lengths,
-            operations, followed, read, outputs, scales, standing, tally, of_member,
+            operations, followed, asked, outputs, scales, standing, tally, of_member,
             left, since, entered, as_of, snapshots.own[snapshot], snapshots.row[snapshot], out,
         )  # fmt: skip
         before = as_of
     _forget(codes, days, table, tally, begin, entered)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _clear(standing: Ints, of_member: Ints) -> None:
     for track in range(len(standing)):
-        standing[track, _COUNTED], standing[track, _SUMMED] = 0, 0
-        standing[track, _LAST], standing[track, _LAST_OTHER] = _NONE, _NONE
-        standing[track, _FIRST], standing[track, _FIRST_OTHER] = _NONE, _NONE
-        standing[track, _BEST] = MISSING
+        standing[track, COUNTED], standing[track, SUMMED] = 0, 0
+        standing[track, LAST_ROW], standing[track, LAST_OTHER] = NONE, NONE
+        standing[track, FIRST_ROW], standing[track, FIRST_OTHER] = NONE, NONE
+        standing[track, BEST] = MISSING
     if of_member.size:
         of_member[:] = 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _forget(codes: Codes, days: Codes, tracks: Ints, tally: Codes, begin: int, end: int) -> None:
     """Bring the counters by code back to 0: only those of the group's rows can differ."""
     for track in range(len(tracks)):
@@ -223,7 +212,7 @@ def _forget(codes: Codes, days: Codes, tracks: Ints, tally: Codes, begin: int, e
                 tally[line, code] = 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _move(
     occurred: Ints,
     member: Codes,
@@ -256,7 +245,7 @@ def _move(
         for place in range(first, last):
             each = always[place] if column < 0 else listed[place]
             rest, end = slots[each] + 1, slots[each + 1]
-            if rest < end and not scans.passes(codes, columns, tables, rest, end, row):
+            if rest < end and not passes(codes, columns, tables, rest, end, row):
                 continue
             for track in range(track_slots[each], track_slots[each + 1]):
                 if window == _EVERY:
@@ -270,7 +259,7 @@ def _move(
                 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _step(
     member: Codes,
     codes: Codes,
@@ -290,9 +279,9 @@ def _step(
         value = numbers[column, row]
         if value == MISSING:
             return
-        standing[track, _SUMMED] += step * value
+        standing[track, SUMMED] += step * value
         if step > 0:
-            standing[track, _BEST] = max(standing[track, _BEST], value)
+            standing[track, BEST] = max(standing[track, BEST], value)
     elif kind != ROWS:
         code = days[row] if kind == DAYS else codes[column, row]
         if code < 0:
@@ -302,126 +291,28 @@ def _step(
         # A code counts when its first row enters and until its last row leaves.
         if tally[line, code] != (1 if step > 0 else 0):
             return
-    standing[track, _COUNTED] += step
+    standing[track, COUNTED] += step
     if of_member.shape[1]:
         of_member[track, member[row], 0] += step
         of_member[track, member[row], 1] += step * value
-    if step > 0:
+    if step > 0 and tracks[track, OUTERMOST]:
         _extend(member, standing, track, row)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _extend(member: Codes, standing: Ints, track: int, row: int) -> None:
     """Note a row that may be the last or the first, of all or of another member."""
-    last, first = standing[track, _LAST], standing[track, _FIRST]
+    last, first = standing[track, LAST_ROW], standing[track, FIRST_ROW]
     if row > last:
-        if last != _NONE and member[last] != member[row]:
-            standing[track, _LAST_OTHER] = last
-        standing[track, _LAST] = row
+        if last != NONE and member[last] != member[row]:
+            standing[track, LAST_OTHER] = last
+        standing[track, LAST_ROW] = row
     elif member[last] != member[row]:
-        standing[track, _LAST_OTHER] = max(standing[track, _LAST_OTHER], row)
-    if first == _NONE or row < first:
-        if first != _NONE and member[first] != member[row]:
-            standing[track, _FIRST_OTHER] = first
-        standing[track, _FIRST] = row
+        standing[track, LAST_OTHER] = max(standing[track, LAST_OTHER], row)
+    if first == NONE or row < first:
+        if first != NONE and member[first] != member[row]:
+            standing[track, FIRST_OTHER] = first
+        standing[track, FIRST_ROW] = row
     elif member[first] != member[row]:
-        other = standing[track, _FIRST_OTHER]
-        standing[track, _FIRST_OTHER] = row if other == _NONE else min(row, other)
-
-
-@njit(cache=True, nogil=True)
-def _read(
-    occurred: Ints,
-    recorded: Ints,
-    member: Codes,
-    codes: Codes,
-    numbers: Ints,
-    slots: Ints,
-    columns: Ints,
-    tables: Bytes,
-    tracks: Ints,
-    lengths: Ints,
-    operations: Ints,
-    followed: Ints,
-    read: Ints,
-    outputs: Ints,
-    scales: Floats,
-    standing: Ints,
-    tally: Codes,
-    of_member: Ints,
-    left: Ints,
-    since: Ints,
-    entered: int,
-    as_of: int,
-    own: int,
-    place: int,
-    out: Floats,
-) -> None:
-    """Read every feature of one snapshot off its track."""
-    for feature in range(len(operations)):
-        operation, track, column = operations[feature], followed[feature], read[feature]
-        window = tracks[track, WINDOW]
-        ever = lengths[window] == 0
-        if operation in (COUNT, ANY, SUM, MEAN):
-            count, total = standing[track, _COUNTED], standing[track, _SUMMED]
-            if own >= 0:
-                count -= of_member[track, own, 0]
-                total -= of_member[track, own, 1]
-            scale = scales[column] if column >= 0 else 1.0
-            value = _of_counts(operation, count, total, scale)
-        elif operation == DISTINCT:
-            # Where own rows are left out the codes are members, and the own one is hidden.
-            line = tracks[track, TALLY]
-            hidden = 0 <= own < tally.shape[1] and tally[line, own] > 0
-            value = float(standing[track, _COUNTED] - hidden)
-        elif operation in (LAST, LAST_CODE, SINCE_LAST) or (operation == SINCE_FIRST and ever):
-            outermost, other = (_FIRST, _FIRST_OTHER) if operation == SINCE_FIRST else (
-                _LAST, _LAST_OTHER)  # fmt: skip
-            row = standing[track, outermost]
-            if row >= 0 and member[row] == own:
-                row = standing[track, other]
-            if row >= 0 and occurred[row] < since[window]:
-                row = _NONE
-            value = _of_row(occurred, codes, numbers, scales, operation, column, row, as_of)
-        elif operation == MAX and ever:
-            best = standing[track, _BEST]
-            value = best / scales[column] if best != MISSING else _NAN
-        else:
-            each = tracks[track, FILTER]
-            value = scans.of_window(
-                occurred, recorded, member, codes, numbers, columns, tables, scales,
-                operation, column, slots[each], slots[each + 1], left[window], entered, as_of, own,
-            )  # fmt: skip
-        out[outputs[feature], place] = value
-
-
-@njit(cache=True, nogil=True)
-def _of_counts(operation: int, count: int, total: int, scale: float) -> float:
-    if operation == COUNT:
-        return float(count)
-    if operation == ANY:
-        return 1.0 if count > 0 else 0.0
-    if operation == SUM:
-        return total / scale
-    return total / count / scale if count > 0 else _NAN
-
-
-@njit(cache=True, nogil=True)
-def _of_row(
-    occurred: Ints,
-    codes: Codes,
-    numbers: Ints,
-    scales: Floats,
-    operation: int,
-    column: int,
-    row: int,
-    as_of: int,
-) -> float:
-    """Read what one row says, if there is one."""
-    if operation == LAST_CODE:
-        return float(codes[column, row]) if row >= 0 else -1.0
-    if row < 0:
-        return _NAN
-    if operation == LAST:
-        return numbers[column, row] / scales[column]
-    return (as_of - occurred[row]) / DAY_US
+        other = standing[track, FIRST_OTHER]
+        standing[track, FIRST_OTHER] = row if other == NONE else min(row, other)

@@ -14,8 +14,15 @@ DISTINCT, GAP_MEAN, GAP_STD, ANY = range(8, 12)
 ROWS, NUMBERS, CODES, DAYS = range(4)
 # Kinds of tracks: of all rows, of those with a number, of different codes, of different UTC days.
 
-FILTER, KIND, COLUMN, WINDOW, TALLY = range(5)
+FILTER, KIND, COLUMN, WINDOW, TALLY, OUTERMOST = range(6)
 # The columns of the table of tracks.
+
+COUNTED, SUMMED, LAST_ROW, LAST_OTHER, FIRST_ROW, FIRST_OTHER, BEST = range(7)
+# Where a track stands. `LAST_OTHER` and `FIRST_OTHER` are the outermost rows of any other member
+# than that of the last and the first; `BEST` is the largest number.
+
+NONE = -1
+"""Stands for no row."""
 
 MISSING = np.iinfo(np.int64).min
 """Stands for a missing number in an integer column."""
@@ -79,7 +86,7 @@ class Tracks(NamedTuple):
     slots : see above.
     table : a line for each track: its filter, its kind, its column (of numbers or of codes, by
         its kind), its window (the place in `lengths`) and its line of counters by code, -1 for
-        none.
+        none; at last whether a feature asks for its first or last row.
     lengths : the different windows in microseconds, 0 for ever.
     """
 

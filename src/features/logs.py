@@ -29,7 +29,7 @@ class Log:
 
     Parameters
     ----------
-    rows : sorted by (group, occurred).
+    rows : sorted by (group, occurred); the last group is empty, for snapshots of no group.
     members : the most members of any group where one's own rows are to be left out, else 0.
     categories : for each category column, the strings that its codes stand for.
     """
@@ -150,7 +150,7 @@ def build_log(
     members : the most leads of any group there.
     """
     times = microseconds(frame[occurred])
-    order, offsets = sort_by_group(group, times, groups)
+    order, offsets = sort_by_group(group, times, groups + 1)
     everyone = np.zeros(len(frame), np.int32) if member is None else member.astype(np.int32)
     encoded = [
         (everyone, np.empty(0, dtype=object))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ _KINDS = dict.fromkeys(OF_NUMBERS, layout.NUMBERS) | {
     "distinct": layout.CODES,
     "active_days": layout.DAYS,
 }
+_OUTERMOST = (layout.LAST, layout.LAST_CODE, layout.SINCE_LAST, layout.SINCE_FIRST)
 Filter = tuple[tuple[str, tuple[str, ...]], ...]
 Track = tuple[int, int, int, int]
 """Filter, kind, column and window in microseconds."""
@@ -81,14 +82,13 @@ class Plan:
         -------
         `out`.
         """
-        group = np.where(group < 0, len(log.rows.offsets) - 1, group)
-        offsets = np.append(log.rows.offsets, log.rows.offsets[-1])
+        group = np.where(group < 0, len(log.rows.offsets) - 2, group)
         own = np.full_like(group, -1) if own is None else own
         out = np.empty((len(self.wanted.output), len(group))) if out is None else out
         lines = np.arange(len(self.wanted.output)) if lines is None else lines
         order = _order(group, as_of)
         kernel.aggregate(
-            log.rows._replace(offsets=offsets),
+            log.rows,
             log.members,
             self.filters,
             self.tracks,
@@ -130,7 +130,7 @@ def compile_plan(features: Sequence[Feature]) -> Plan:
         categories,
         numbers,
         _compile_filters(filters, categories),
-        _compile_tracks(tracks, len(filters)),
+        _compile_tracks(tracks, len(filters), {w[1] for w in wanted if w[0] in _OUTERMOST}),
         layout.Wanted(*_columns(wanted, 4)),
     )
 
@@ -191,14 +191,17 @@ def _compile_filters(
     )
 
 
-def _compile_tracks(tracks: Sequence[Track], filters: int) -> layout.Tracks:
+def _compile_tracks(
+    tracks: Sequence[Track], filters: int, outermost: Collection[int]
+) -> layout.Tracks:
     place, kind, column, window = _columns(tracks, 4)
     lengths, index = np.unique(window, return_inverse=True)
     tallied = np.isin(kind, (layout.CODES, layout.DAYS))
     lines = np.where(tallied, np.cumsum(tallied) - 1, -1)
+    asked = np.isin(np.arange(len(tracks)), list(outermost))
     return layout.Tracks(
         slots=np.searchsorted(place, np.arange(filters + 1)).astype(np.int64),
-        table=np.column_stack((place, kind, column, index, lines)).astype(np.int64),
+        table=np.column_stack((place, kind, column, index, lines, asked)).astype(np.int64),
         lengths=lengths.astype(np.int64),
     )
 
