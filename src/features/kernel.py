@@ -53,6 +53,7 @@ from features.layout import (
     Tracks,
     Wanted,
 )
+from features.readings import read
 from features.scans import late_rows, leaf, number_days, passes
 
 _EVERY = -1
