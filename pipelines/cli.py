@@ -76,6 +76,37 @@ def ingest(
 
 
 @app.command()
+def audit(
+    source: Annotated[
+        str | None, typer.Argument(help="A source to look at; the configured history by default.")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="Reader; recognised by default.")] = None,
+    timezone: Timezone = None,
+    against: Annotated[
+        str | None, typer.Option(help="The same source, extracted on an earlier day.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Column with the outcome, if SOURCE is one flat table.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="Column with the id in a flat table.")] = "lead_id",
+    order: Annotated[
+        str | None, typer.Option(help="Column of a flat table that rises with creation.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for a report with plots.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Look for leaks and faults; exit code 1 on a leak that nobody waived."""
+    settings, verb = Settings.load(config), _verb("audit")
+    table = None if outcome is None else verb.FlatTable(outcome, key, order)
+    found = verb.run(
+        settings, source, format=format, timezone=timezone, against=against, table=table,
+        out=out, as_json=as_json,
+    )  # fmt: skip
+    raise typer.Exit(1 if found.leaks else 0)
+
+
+@app.command()
 def features(
     as_of: Annotated[str | None, typer.Option(help="Cutoff, exclusive, ISO 8601.")] = None,
     out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file.")] = None,

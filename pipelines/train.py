@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from features import TrainingSet, build_training_set, compute_features, open_leads
+from features.audit import audit
 from history import History
 from models import ConversionModel, Evaluation, tune
 from models.evaluation import FUTURE
@@ -86,8 +87,15 @@ def train(
     until: pd.Timestamp | None = None,
     why: str = "trained by hand",
 ) -> Trained:
-    """Build the training set, search, judge, and register a challenger."""
+    """Build the training set, search, judge, and register a challenger.
+
+    Raises
+    ------
+    UsageError : the audit finds a leak that nobody waived among the fields that features use.
+    """
     wanted = settings.training
+    with context.working("looking for leaks"):
+        refuse_leaks(history if until is None else history.known_before(until), settings)
     with context.working("computing features"):
         training_set = build_training_set(
             history,
@@ -129,6 +137,24 @@ def train(
             run=run_,
         )
     return Trained(training_set, tuned, version)
+
+
+def refuse_leaks(history: History, settings: Settings) -> None:
+    """Refuse a history of whose leaking fields features would be made.
+
+    Raises
+    ------
+    UsageError : names every such field, and how to go on.
+    """
+    wanted = settings.training
+    report = audit(history, features=(), target=wanted.target, waived=wanted.waived)
+    if report.blocking:
+        names = ", ".join(finding.name for finding in report.blocking)
+        fields = ", ".join(f'"{each}"' for each in sorted({f.where for f in report.blocking}))
+        raise UsageError(
+            f"the audit finds leaks: {names}; see smarketing audit. Leave the fields out with "
+            f"[history] current_only = [{fields}], or accept findings by name in [training] waived"
+        )
 
 
 def _scaled(model: ConversionModel, history: History, until: pd.Timestamp) -> ConversionModel:

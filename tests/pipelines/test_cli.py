@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
     "demo",
     "ingest",
+    "audit",
     "features",
     "train",
     "models",
