@@ -109,7 +109,9 @@ def audit(
 @app.command()
 def features(
     as_of: Annotated[str | None, typer.Option(help="Cutoff, exclusive, ISO 8601.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .parquet or .csv file; with --describe a .md file.")
+    ] = None,
     describe: Annotated[
         bool, typer.Option("--describe", help="Print the catalogue instead.")
     ] = False,
@@ -119,7 +121,7 @@ def features(
     """Write the features of the leads open at an instant, or describe them."""
     settings = Settings.load(config)
     if describe:
-        _verb("features").catalogue(settings, as_json=as_json)
+        _verb("features").catalogue(settings, out=out, as_json=as_json)
     elif as_of is None or out is None:
         raise UsageError("give --as-of TIME and --out FILE, or --describe")
     else:

@@ -64,12 +64,12 @@ class FeatureEngine:
         self.features = tuple(features)
         self.index = Index.of(history)
         self._digest = history.digest()
-        self._passes: dict[str, tuple[Plan, Log, tuple[Feature, ...]]] = {}
+        self.passes: dict[str, tuple[Plan, Log, tuple[Feature, ...]]] = {}
         for source in TABLE_OF:
             ours = tuple(feature for feature in features if feature.source == source)
             if ours:
                 plan = compile_plan(ours)
-                self._passes[source] = (plan, self._log(source, plan), ours)
+                self.passes[source] = (plan, self._log(source, plan), ours)
 
     def compute(self, snapshots: pd.DataFrame) -> FeatureMatrix:
         """Compute every feature of every snapshot.
@@ -86,7 +86,7 @@ class FeatureEngine:
         lines = _lines(self.features)
         out = np.empty((len(lines), len(frame)))
         strings: dict[str, npt.NDArray[np.object_]] = {}
-        for source, (plan, log, features) in self._passes.items():
+        for source, (plan, log, features) in self.passes.items():
             self._run(source, plan, log, cutoffs, out, [lines[each.name] for each in features])
             strings.update(_decoded(features, plan, log, out, lines))
         for feature in self.features:

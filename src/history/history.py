@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -197,11 +198,34 @@ _ORDER = {
 
 
 def _ordered(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    order = _ORDER.get(table.name, ["lead_id", "occurred_at", table.key])
-    keys = frame[order].apply(
-        lambda column: column.astype("str") if column.dtype == "category" else column
-    )
-    return frame.loc[keys.sort_values(order, kind="stable").index].reset_index(drop=True)
+    *keys, last = _ORDER.get(table.name, ["lead_id", "occurred_at", table.key])
+    ranks = [_ranks(frame[name]) for name in reversed(keys)]
+    order = np.lexsort(ranks) if ranks else np.arange(len(frame))
+    sorted_ranks = [each[order] for each in ranks]
+    same = np.ones(max(0, len(frame) - 1), dtype=bool)
+    for each in sorted_ranks:
+        same &= each[1:] == each[:-1]
+    # Ids are long and decide between equals alone: only those are compared.
+    tied = np.append(same, False) | np.insert(same, 0, False) if len(frame) else same
+    if tied.any():
+        rows = order[tied]
+        by_id = np.lexsort((_ranks(frame[last].iloc[rows]), *(each[rows] for each in ranks)))
+        order[tied] = rows[by_id]
+    return frame.take(order).reset_index(drop=True)
+
+
+def _ranks(values: pd.Series) -> npt.NDArray[np.int64]:
+    """Return integers in the order of the values; missing ones come last."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        missing = np.iinfo(np.int64).max
+        return np.where(values.isna(), missing, values.astype("int64")).astype(np.int64)
+    text = pa.array(values, from_pandas=True)
+    text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+    coded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
+    order = pc.sort_indices(coded.dictionary.cast(pa.large_string()))
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[np.asarray(order)], rank[-1] = np.arange(len(order)), len(order)
+    return rank[np.asarray(pc.fill_null(coded.indices, len(order)))]
 
 
 def _column_bytes(values: pd.Series) -> bytes:

@@ -151,6 +151,8 @@ def test_conflicting_ids_go_to_quarantine_and_are_counted(terminal):
         (["score", "--out", "nowhere/scores.csv"], "there is no folder"),
         (["score", "--out", "scores.csv"], "champion"),
         (["promote", "--force"], "--why"),
+        (["audit", "--outcome", "paid"], "name it"),
+        (["audit", "none.csv", "--outcome", "paid"], "no such file"),
         (["erase", "nobody"], "no lead 'nobody'"),
         (["train", "--config", "none.toml"], "no such configuration file"),
         (["train", "--trials", "none"], "--trials"),
@@ -194,6 +196,53 @@ def test_without_conversions_a_prior_serves_and_says_so(terminal):
         terminal.run("score", "--as-of", "2024-03-01T00:00:00Z", "--out", "s.csv").returncode == 0
     )
     assert pd.read_csv(terminal.folder / "s.csv")["probability_90d"].nunique() == 1
+
+
+FLAT = "id,paid,verdict\n" + "".join(
+    f"{n},{n % 2},{'yes' if n % 2 else 'no'}\n" for n in range(200)
+)
+
+
+def test_an_audit_of_a_flat_file_names_the_leak_and_draws_it(terminal):
+    (terminal.folder / "flat.csv").write_text(FLAT)
+    words = ["audit", "flat.csv", "--outcome", "paid", "--key", "id", "--out", "audit"]
+    done = terminal.run(*words, "--json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert [each["where"] for each in told["findings"]] == ["leads.verdict"]
+    page = (terminal.folder / "audit" / "audit.html").read_text("utf-8")
+    assert "leads.verdict" in page
+    assert "data:image/png" in page
+
+
+def test_a_waived_leak_lets_the_audit_pass(terminal):
+    (terminal.folder / "flat.csv").write_text(FLAT)
+    (terminal.folder / "smarketing.toml").write_text(
+        '[training]\nwaived = ["L101:leads.verdict"]\n'
+    )
+    done = terminal.run("audit", "flat.csv", "--outcome", "paid", "--key", "id")
+    assert done.returncode == 0, done.stderr
+    assert "(waived)" in done.stdout
+
+
+def test_a_leak_stops_the_training_and_says_how_to_go_on(terminal, small_company):
+    folder = terminal.folder / "company"
+    folder.mkdir()
+    for name, frame in small_company.history.frames().items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    assert terminal.run("ingest", folder).returncode == 0
+    line = terminal.refused("train", "--trials", "1")
+    assert "leads.crm_status" in line
+    assert "current_only" in line
+    assert terminal.run("audit").returncode == 1
+    assert terminal.run("audit", folder, "--against", folder, "--json").returncode == 1
+
+
+def test_the_catalogue_is_written_as_a_page(terminal):
+    terminal.run("ingest", write(terminal.folder / "in", leads=LEADS))
+    assert terminal.run("features", "--describe", "--out", "features.md").returncode == 0
+    assert "`age_days`" in (terminal.folder / "features.md").read_text("utf-8")
+    assert "ending in .md" in terminal.refused("features", "--describe", "--out", "features.csv")
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.logs import microseconds
 from history import History
 from history.tables import CLOSING_STAGES
 
@@ -82,7 +83,7 @@ def subject_of(history: History, target: str, older: History | None = None) -> S
     return Subject(
         fields=tuple(_fields(history)),
         converted=leads["lead_id"].isin(reached).to_numpy(),
-        order=leads["created_at"].astype("int64").to_numpy(),
+        order=microseconds(leads["created_at"]),
         decided=leads["lead_id"].isin(closed).to_numpy(),
         accounts=leads["account_id"],
         history=history,
@@ -126,7 +127,7 @@ def subject_of_table(frame: pd.DataFrame, *, outcome: str, key: str, order: str 
             if name not in (outcome, key)
         ),
         converted=answers.isin({"1", "1.0", "yes", "true"}).to_numpy(),
-        order=pd.Series(place).to_numpy(np.int64),
+        order=np.array(place, dtype="int64"),
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -118,3 +121,46 @@ def test_days_to_decision_are_caught(loans):
     report = audit(planted, features=())
     assert leaking(report) == {"days_to_decision"}
     assert {finding.code for finding in report.leaks} >= {"L101", "L102"}
+
+
+def bundle(folder, mode, *words):
+    """Generate a leadforge world of two thousand leads; the same seed is the same world."""
+    program = Path(sys.executable).with_name("leadforge")
+    if not program.is_file():
+        pytest.skip("leadforge is not installed beside this Python")
+    recipe = ["generate", "-r", "b2b_saas_procurement_v1", "--seed", "7", "--n-leads", "2000"]
+    command = [str(program), *recipe, "--mode", mode, "--out", str(folder / mode), *words]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    store = open_store(f"sqlite:///{folder}/{mode}.db")
+    store.ingest(read(folder / mode), now=pd.Timestamp("2026-01-01", tz="UTC"))
+    return store.history()
+
+
+@pytest.mark.slow
+def test_the_public_leadforge_bundle_leaks_the_stage_of_the_deal(tmp_path):
+    assert leaking(audit(bundle(tmp_path, "student_public"))) == {"opportunity_stage"}
+
+
+@pytest.mark.slow
+def test_the_instructors_leadforge_bundle_leaks_and_two_extracts_find_the_rest(tmp_path):
+    newer = bundle(tmp_path, "research_instructor")
+    alone = leaking(audit(newer, features=()))
+    assert alone >= {
+        "current_stage",
+        "opportunity_stage",
+        "opportunity_close_outcome",
+        "opportunity_closed_at",
+        "conversion_timestamp",
+        "customer_id",
+        "customer_start_at",
+        "subscription_id",
+        "subscription_start_at",
+        "subscription_status",
+        "plan_name",
+    }
+    assert "is_sql" not in alone
+    earlier = ["--horizon-days", "60", "--label-window-days", "60"]
+    (tmp_path / "earlier").mkdir()
+    task = ["--primary-task", "converted_within_60_days"]
+    older = bundle(tmp_path / "earlier", "research_instructor", *earlier, *task)
+    assert leaking(audit(newer, features=(), against=older)) >= {"is_sql", "total_touches_all"}
