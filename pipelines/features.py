@@ -77,9 +77,9 @@ def as_markdown(features: Sequence[Feature]) -> str:
 
 _INTRODUCTION = """# Features
 
-The {count} features declared for a sample company of 600 leads, written as `smarketing features --describe
---out FILE.md` writes them for your history. Another history has other kinds, channels and campaigns, and so
-other features of the same families.
+The {count} features declared for a sample company of 600 leads, written as
+`smarketing features --describe --out FILE.md` writes them for your history. Another history has
+other kinds, channels and campaigns, and so other features of the same families.
 
 A feature is a few lines, in a notebook first:
 
