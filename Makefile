@@ -24,6 +24,9 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
+spark: $(READY) ## add Spark, for features.spark and its tests (needs Java 17)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.txt
+
 demo: $(READY) ## run the whole way on a sample company, and say what to open
 	@$(BIN)/smarketing demo
 
@@ -53,4 +56,4 @@ lock: $(READY) ## pin every requirement anew, without addresses
 clean: ## remove what the project made, but not the history and the models
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report
 
-.PHONY: help setup demo serve test check bench format lock clean
+.PHONY: help setup spark demo serve test check bench format lock clean

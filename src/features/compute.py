@@ -216,14 +216,8 @@ def _decoded(
 
 def _lines(features: Sequence[Feature]) -> dict[str, int]:
     """Give each feature a line of the output: numbers first, so that they are one block."""
-    ordered = sorted(features, key=_is_text)
+    ordered = sorted(features, key=lambda feature: feature.is_text)
     return {feature.name: line for line, feature in enumerate(ordered)}
-
-
-def _is_text(feature: Feature) -> bool:
-    return feature.aggregate == "current" or (
-        feature.source in ("lead", "account") and feature.categorical
-    )
 
 
 def _frame(

@@ -87,6 +87,13 @@ class Feature:
     categorical: bool = False
     monotone: int = 0
 
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are strings, missing as NaN; all others are floats."""
+        return self.aggregate == "current" or (
+            self.source in ("lead", "account") and self.categorical
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return the declaration as plain JSON data."""
         return {**asdict(self), "where": {key: list(values) for key, values in self.where.items()}}

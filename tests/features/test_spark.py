@@ -1,0 +1,127 @@
+"""Spark against the single process, to the last bit, on a real local Spark."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import compute_features, default_features
+from features.snapshots import snapshots_at_ages
+from history import History
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def spark():
+    pytest.importorskip("pyspark", reason="Spark is not installed: make spark")
+    if shutil.which("java") is None:
+        pytest.skip("there is no Java on this machine")
+    from pyspark.sql import SparkSession
+
+    patched = pytest.MonkeyPatch()
+    patched.setenv("PYSPARK_PYTHON", sys.executable)
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "4")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+    patched.undo()
+
+
+@pytest.fixture(scope="module")
+def history(small_company):
+    """Return the sample company with one lead of twenty thousand engagements."""
+    whole = small_company.history
+    random = np.random.default_rng(3)
+    busy = whole.leads["lead_id"].iloc[0]
+    more = whole.engagements.sample(20_000, replace=True, random_state=1)
+    lag = pd.to_timedelta(random.integers(0, 86_400 * 90, len(more)), unit="s")
+    more = more.assign(
+        lead_id=busy,
+        engagement_id=[f"busy {number}" for number in range(len(more))],
+        recorded_at=(more["occurred_at"] + lag).dt.as_unit("us"),
+    )
+    tables = {**whole.frames(), "engagements": pd.concat([whole.engagements, more])}
+    return History.from_frames(tables, whole.observed_until, whole.current_only)
+
+
+def on_spark(spark, frame):
+    """Hand a frame to Spark: categories as text, missing values as null."""
+    plain = frame.copy()
+    for name in plain.columns:
+        if not isinstance(plain[name].dtype, pd.DatetimeTZDtype) and plain[name].dtype != "float64":
+            plain[name] = plain[name].astype("str")
+    return spark.createDataFrame(
+        plain.astype(object).where(plain.notna(), None), schema=schema_of(plain)
+    )
+
+
+def schema_of(frame):
+    from pyspark.sql import types
+
+    def kind(dtype):
+        if isinstance(dtype, pd.DatetimeTZDtype):
+            return types.TimestampType()
+        return types.DoubleType() if dtype == "float64" else types.StringType()
+
+    return types.StructType([types.StructField(name, kind(frame[name].dtype)) for name in frame])
+
+
+def test_spark_equals_the_single_process(spark, history):
+    from features.spark import compute_features_on_spark
+
+    features = default_features(history)
+    snapshots = snapshots_at_ages(history, (7, 60, 180), target="won", until=history.observed_until)
+    wanted = compute_features(history, snapshots, features)
+    tables = {
+        name: on_spark(spark, frame) for name, frame in history.frames().items() if len(frame)
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Spark's own, about pandas
+        found = (
+            compute_features_on_spark(
+                tables,
+                on_spark(spark, snapshots),
+                features,
+                observed_until=history.observed_until,
+                current_only=history.current_only,
+                parts=7,
+            )
+            .toArrow()
+            .to_pandas()
+        )
+    found = found.sort_values(["lead_id", "as_of"], ignore_index=True)
+    assert len(found) == len(snapshots)
+    assert found["lead_id"].tolist() == snapshots["lead_id"].tolist()
+    for name in wanted.values.columns:
+        left = [None if pd.isna(value) else value for value in found[name]]
+        right = [None if pd.isna(value) else value for value in wanted.values[name]]
+        assert left == right, name
+
+
+def test_a_session_in_another_zone_is_refused(spark, history):
+    from features.spark import compute_features_on_spark
+
+    leads = on_spark(spark, history.leads[["lead_id", "created_at"]])
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    try:
+        with pytest.raises(ValueError, match="set it to UTC"):
+            compute_features_on_spark(
+                {"leads": leads}, leads, [], observed_until=history.observed_until
+            )
+        with pytest.raises(ValueError, match="the table leads is missing"):
+            compute_features_on_spark({}, leads, [], observed_until=history.observed_until)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
