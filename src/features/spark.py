@@ -23,6 +23,7 @@ from pyspark.sql.types import DoubleType, StringType, StructField, StructType, T
 
 from features.compute import compute_features
 from features.declaration import Feature
+from features.training_set import arrow_schema, as_arrow
 from history import History
 from history.tables import TABLES
 
@@ -139,7 +140,7 @@ def _computed(
     observed_until: pd.Timestamp,
     current_only: frozenset[str],
 ) -> pa.Table:
-    schema = _arrow_schema(features)
+    schema = arrow_schema(features)
     snapshots = found[_SNAPSHOTS]
     if snapshots.empty:  # a part of accounts that nobody asks for
         return schema.empty_table()
@@ -147,8 +148,7 @@ def _computed(
     history = History.from_frames(tables, observed_until, current_only)
     as_of = pd.to_datetime(snapshots["as_of"], utc=True).dt.as_unit("us")
     matrix = compute_features(history, snapshots.assign(as_of=as_of), features)
-    values = pd.concat([matrix.snapshots[["lead_id", "as_of"]], matrix.values], axis=1)
-    return pa.Table.from_pandas(values, schema=schema, preserve_index=False)
+    return as_arrow(matrix, schema)
 
 
 def _schema(features: Sequence[Feature]) -> StructType:
@@ -157,8 +157,3 @@ def _schema(features: Sequence[Feature]) -> StructType:
         kind = StringType() if feature.is_text else DoubleType()
         fields.append(StructField(feature.name, kind))
     return StructType(fields)
-
-
-def _arrow_schema(features: Sequence[Feature]) -> pa.Schema:
-    kinds = [(f.name, pa.string() if f.is_text else pa.float64()) for f in features]
-    return pa.schema([("lead_id", pa.string()), ("as_of", pa.timestamp("us", tz="UTC")), *kinds])

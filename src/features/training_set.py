@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from features.declaration import Feature
 
@@ -98,3 +100,20 @@ class TrainingSet(FeatureMatrix):
         """Return everything as one pandas frame, for a notebook."""
         labels = self.labels.rename(columns=lambda horizon: f"converted_{horizon}d")
         return pd.concat([self.snapshots, self.values, labels], axis=1)
+
+
+def arrow_schema(features: Sequence[Feature]) -> pa.Schema:
+    """Return the columns of a feature matrix: lead_id, as_of, and one a feature."""
+    kinds = [(f.name, pa.string() if f.is_text else pa.float64()) for f in features]
+    return pa.schema([("lead_id", pa.string()), ("as_of", pa.timestamp("us", tz="UTC")), *kinds])
+
+
+def as_arrow(matrix: FeatureMatrix, schema: pa.Schema) -> pa.Table:
+    """Return a feature matrix as Arrow, with missing values as null."""
+    as_of = matrix.snapshots["as_of"].astype("int64").to_numpy()
+    columns = [matrix.snapshots["lead_id"], as_of, *(values for _, values in matrix.values.items())]
+    arrays = [
+        pa.array(values, type=field.type, from_pandas=True)
+        for values, field in zip(columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
