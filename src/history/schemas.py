@@ -5,9 +5,13 @@ In a notebook, ``SCHEMAS["engagements"].validate(frame)`` tells whether a frame 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-import pandera.pandas as pa
+with warnings.catch_warnings():
+    # Where Spark is installed pandera imports its pandas layer, which we do not use.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
+    import pandera.pandas as pa
 
 from history.history import UTC_MICROSECONDS
 from history.tables import TABLES, Column, Table
