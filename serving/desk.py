@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from history import Store, StoreError, open_store
-from history.conform import Reject
 from history.reading import read_rows
+from history.rejects import Reject
 from history.upsert import Counts
 from models.errors import ModelError
 from models.explanation import importance

@@ -9,9 +9,7 @@ is refused as long as nobody has named the zone.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +19,7 @@ import pandas as pd
 
 from history.errors import SourceError
 from history.history import UTC_MICROSECONDS
+from history.rejects import Conformed, Problems
 from history.schemas import SCHEMAS
 from history.tables import STAGES, Column, Table
 
@@ -31,76 +30,6 @@ _ZONE = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _MISSING = frozenset({"", "nan", "NaN", "NULL", "null", "None", "NaT", "<NA>"})
 LARGEST_NUMBER = 1e13
 """Beyond it money in minor units would no longer be exact."""
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A row that was set aside.
-
-    Parameters
-    ----------
-    table, origin, row : where it stood; rows count from 1, without the header.
-    field, value : what was wrong.
-    reason : why, and what was expected.
-    raw : the row as it was read, as JSON.
-    """
-
-    table: str
-    origin: str
-    row: int
-    field: str
-    value: str
-    reason: str
-    raw: str
-
-    def __str__(self) -> str:
-        return f"{self.origin}, row {self.row}, {self.field}: {self.reason} (got {self.value!r})"
-
-
-@dataclass(frozen=True, eq=False)
-class Conformed:
-    """What came of a table.
-
-    Parameters
-    ----------
-    frame : the rows that fit, with every declared column and the attributes.
-    rejects : the rows that do not.
-    duplicates : rows that said the same as an earlier one.
-    given : the declared columns that the source had; the others say nothing.
-    """
-
-    frame: pd.DataFrame
-    rejects: list[Reject] = field(default_factory=list)
-    duplicates: int = 0
-    given: frozenset[str] = frozenset()
-
-
-class _Problems:
-    """Collects the first problem of each row of a frame."""
-
-    def __init__(self, frame: pd.DataFrame, table: Table, origin: str) -> None:
-        self.frame, self.table, self.origin = frame, table, origin
-        self.found: dict[int, Reject] = {}
-
-    def add(self, bad: npt.NDArray[np.bool_], column: str, reason: str) -> None:
-        for position in np.flatnonzero(bad).tolist():
-            if position not in self.found:
-                row = self.frame.iloc[position]
-                value = row[column] if column in row.index else None
-                self.found[position] = Reject(
-                    self.table.name,
-                    self.origin,
-                    position + 1,
-                    column,
-                    "" if _is_missing(value) else str(value)[:200],
-                    reason,
-                    json.dumps(row.to_dict(), default=str)[:10_000],
-                )
-
-    def rows(self) -> npt.NDArray[np.bool_]:
-        bad = np.zeros(len(self.frame), dtype=bool)
-        bad[list(self.found)] = True
-        return bad
 
 
 def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | None) -> Conformed:
@@ -126,7 +55,7 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
             f"{', '.join(table.required)} (found {', '.join(map(str, raw.columns)) or 'none'})"
         )
     raw = raw.reset_index(drop=True)
-    problems = _Problems(raw, table, origin)
+    problems = Problems(raw, table, origin)
     data = {column.name: _column(column, raw, problems, timezone) for column in table.columns}
     _fill_recorded(raw, data, problems, timezone)
     extra = [name for name in raw.columns if table.attributes and name not in data]
@@ -146,12 +75,8 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
 _EMPTY: dict[str, Any] = {"time": UTC_MICROSECONDS, "number": "float64", "value": "object"}
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
-
-
 def _column(
-    column: Column, raw: pd.DataFrame, problems: _Problems, timezone: str | None
+    column: Column, raw: pd.DataFrame, problems: Problems, timezone: str | None
 ) -> pd.Series:
     if column.name not in raw.columns:
         dtype: Any = _EMPTY.get(column.kind, "str")
@@ -205,7 +130,7 @@ def _attribute(values: pd.Series) -> pd.Series:
     return clean if coded or numbers.isna().sum() > clean.isna().sum() else numbers.astype(float)
 
 
-def _numbers(values: pd.Series, column: Column, problems: _Problems) -> pd.Series:
+def _numbers(values: pd.Series, column: Column, problems: Problems) -> pd.Series:
     blank = _blank(values)
     numbers = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
     problems.add((numbers.isna() & ~blank).to_numpy(), column.name, "expected a number")
@@ -217,7 +142,7 @@ def _numbers(values: pd.Series, column: Column, problems: _Problems) -> pd.Serie
     return numbers.where(np.isfinite(numbers))
 
 
-def _times(values: pd.Series, name: str, problems: _Problems, timezone: str | None) -> pd.Series:
+def _times(values: pd.Series, name: str, problems: Problems, timezone: str | None) -> pd.Series:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         clean = values.dt.tz_convert("UTC").astype(UTC_MICROSECONDS)
     elif pd.api.types.is_datetime64_dtype(values.dtype):
@@ -229,7 +154,7 @@ def _times(values: pd.Series, name: str, problems: _Problems, timezone: str | No
     return clean
 
 
-def _parsed(values: pd.Series, name: str, problems: _Problems, timezone: str | None) -> pd.Series:
+def _parsed(values: pd.Series, name: str, problems: Problems, timezone: str | None) -> pd.Series:
     text = texts(values)
     zoned = text.str.contains(_ZONE, regex=True).fillna(False).to_numpy(dtype=bool)
     zoned = zoned & ~text.str.match(_DATE).fillna(False).to_numpy(dtype=bool)
@@ -247,7 +172,7 @@ def _parsed(values: pd.Series, name: str, problems: _Problems, timezone: str | N
 
 
 def _localized(
-    naive: pd.Series, raw: pd.Series, name: str, problems: _Problems, timezone: str | None
+    naive: pd.Series, raw: pd.Series, name: str, problems: Problems, timezone: str | None
 ) -> pd.Series:
     """Place naive times in the configured zone.
 
@@ -270,7 +195,7 @@ def _localized(
 def _fill_recorded(
     raw: pd.DataFrame,
     data: dict[str, pd.Series],
-    problems: _Problems,
+    problems: Problems,
     timezone: str | None,
 ) -> None:
     """Say when each row was learned of, where the source does not."""
@@ -324,7 +249,7 @@ def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
 
 
 def _mark_duplicates(
-    table: Table, frame: pd.DataFrame, problems: _Problems
+    table: Table, frame: pd.DataFrame, problems: Problems
 ) -> npt.NDArray[np.bool_]:
     """Tell equal rows from rows that claim the id of another one."""
     repeated = frame[table.key].duplicated(keep="first") & frame[table.key].notna()
@@ -339,15 +264,6 @@ def _mark_duplicates(
         conflicting, table.key, "is the id of an earlier row with other content; ids are unique"
     )
     return equal
-
-
-def json_value(value: Hashable | None) -> str | int | float | bool | None:
-    """Return an attribute's value as JSON knows it."""
-    if _is_missing(value) or value is pd.NA:
-        return None
-    if isinstance(value, (np.generic,)):
-        return json_value(value.item())
-    return value if isinstance(value, str | int | float | bool) else str(value)
 
 
 def columns_of(frames: Sequence[pd.DataFrame]) -> list[str]:

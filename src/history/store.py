@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from history.conform import Conformed, Reject, conform
+from history.conform import conform
+from history.engine import open_engine
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
 from history.reading import read_rows, read_tables
+from history.rejects import Conformed, Reject
 from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
-
-_BUSY_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -320,61 +317,7 @@ def open_store(url: str) -> Store:
     ------
     StoreError : the URL is of no database that we know, or the database cannot be opened.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(
-            f"{url!r} is no database URL; expected sqlite:///var/history.db or "
-            "postgresql+psycopg://user@host/database"
-        ) from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(
-            f"{parsed.get_backend_name()!r}: the history lives in SQLite or PostgreSQL"
-        )
-    if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    elif parsed.database and parsed.database != ":memory:":
-        _make_folder(Path(parsed.database).parent)
-    else:
-        raise StoreError(
-            "a history in memory would be lost: name a file, as in sqlite:///history.db"
-        )
-    try:
-        engine = create_engine(parsed)
-    except NoSuchModuleError as error:
-        raise StoreError(f"{url!r}: no driver for this database is installed") from error
-    if parsed.get_backend_name() == "sqlite":
-        _prepare_sqlite(engine)
-    return Store(engine)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the store's folder cannot be made: {error.strerror}"
-        ) from error
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    """Let readers and one writer work side by side, and writers wait for each other."""
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not in the driver
-        for pragma in (
-            f"busy_timeout = {_BUSY_SECONDS * 1000}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "temp_store = MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return Store(open_engine(url))
 
 
 @contextmanager

@@ -11,10 +11,11 @@ import pandas as pd
 from sqlalchemy import Column as StoredColumn
 from sqlalchemy import Connection, MetaData, Table, and_, func, literal_column, not_, select, text
 
-from history.conform import Conformed, Reject, json_value
 from history.history import micros
+from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
+from history.values import json_value
 
 _STAGE = "incoming"
 _CHUNK = 50_000

@@ -6,6 +6,7 @@ missing as NaN, categories as codes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -42,7 +43,7 @@ class Additive(Protocol):
         ...
 
 
-class _Binary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+class _Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # sklearn is untyped
     """What the three classifiers share: checks, classes, probabilities."""
 
     def __sklearn_tags__(self) -> Any:
@@ -95,14 +96,17 @@ class _Binary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn 
         self.n_features_in_ = width
         return self
 
+    @abstractmethod
     def _fit(self, X: Floats, y: Floats) -> None:
-        raise NotImplementedError
+        """Learn from codes 0 and 1."""
 
+    @abstractmethod
     def _log_odds(self, X: Floats) -> Floats:
-        raise NotImplementedError
+        """Return the log-odds of the second class, shape (rows,)."""
 
+    @abstractmethod
     def _contributions(self, X: Floats) -> Floats:
-        raise NotImplementedError
+        """Return one column a feature and the base last, rows summing to the log-odds."""
 
 
 class LogisticModel(_Binary):
