@@ -23,7 +23,7 @@ def test_what_is_acknowledged_is_there_for_everyone(empty_desk):
 
 
 def test_reading_does_not_wait_for_a_writer(tmp_path, monkeypatch):
-    monkeypatch.setattr("history.store._BUSY_SECONDS", 1)
+    monkeypatch.setattr("history.engine._BUSY_SECONDS", 1)
     store = open_store(f"sqlite:///{tmp_path}/history.db")
     try:
         with store.engine.begin() as writer:
