@@ -34,7 +34,7 @@ def write_features(
     observed_until: pd.Timestamp,
     current_only: Collection[str] = (),
     parts: int = 64,
-    memory: str = "1GB",
+    memory: str = "300MB",
 ) -> int:
     """Compute declared features of snapshots, from a folder of Parquet files into one.
 
@@ -49,7 +49,8 @@ def write_features(
     observed_until : end of the observation, with a time zone.
     current_only : ``table.column`` of attributes of which only today's value is known.
     parts : into how many parts the buying groups are dealt.
-    memory : what DuckDB may use while it deals them; the rest waits on disk.
+    memory : what DuckDB may use while it deals them; the rest waits on disk. It decides the peak,
+        and more of it was not faster.
 
     Returns
     -------
