@@ -63,7 +63,6 @@ class FeatureEngine:
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
-        self._digest = history.digest()
         self.passes: dict[str, tuple[Plan, Log, tuple[Feature, ...]]] = {}
         for source in TABLE_OF:
             ours = tuple(feature for feature in features if feature.source == source)
@@ -108,7 +107,6 @@ class FeatureEngine:
             snapshots=frame.assign(age_days=cutoffs.age_days),
             values=_frame(self.features, out, strings, frame.index),
             features=self.features,
-            history_digest=self._digest,
         )
 
     def _log(self, source: str, plan: Plan) -> Log:

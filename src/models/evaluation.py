@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.declaration import Feature
+from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.baselines import BASELINES, Baseline
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.metrics import METRICS, figures, gain_curve, group_weights, mass_bins
-from models.parallel import in_parallel
 from models.splits import Holdout, Mask, instants, unseen_groups
 
 Floats = npt.NDArray[np.float64]

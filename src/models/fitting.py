@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 import sklearn
 
+from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.calibration import Platt, fit_platt
 from models.conversion import ConversionModel, HorizonModel, Prior
 from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.estimators import Additive
-from models.parallel import in_parallel
 from models.recipe import Recipe
 from models.splits import ForwardSplit, Mask, group_holdout
 

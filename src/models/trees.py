@@ -5,7 +5,7 @@ A tree's prediction is a sum over its leaves. The Shapley value of feature i in 
 https://doi.org/10.1038/s42256-019-0138-9) is an integral over the chance t that a feature is
 known:
 
-    v * integral over t from 0 to 1 of (o_i - w_i) * product over j != i of (t * o_j + (1 - t) * w_j)
+    v * integral from 0 to 1 of (o_i - w_i) * product over j != i of (t * o_j + (1 - t) * w_j) dt
 
 where o_j says whether the row fulfils the leaf's conditions on feature j, and w_j is the share of
 the training rows that did. The integrand is a polynomial in t of a degree below the number d of
@@ -98,15 +98,14 @@ class CompiledTrees:
     Parameters
     ----------
     text : what LightGBM's ``model_to_string`` gave, of a model of two classes.
-    columns : number of features.
 
     Raises
     ------
     UnknownTreeError : linear trees, zeros read as missing, or more than 64 category codes.
     """
 
-    def __init__(self, text: str, columns: int) -> None:
-        self.columns = columns
+    def __init__(self, text: str) -> None:
+        self.columns = int(text.split("max_feature_idx=", 1)[1].split("\n", 1)[0]) + 1
         rows = [leaf for tree in _trees(text) for leaf in _leaves(tree)]
         self.leaves = _as_arrays(rows)
         shares = self.leaves.share
@@ -253,7 +252,7 @@ def _fulfilled(x: float, leaves: Leaves, k: int) -> bool:
         return leaves.missing[k]
     if not leaves.category[k]:
         return leaves.lower[k] < x <= leaves.upper[k]
-    if x < 0.0 or x >= 64.0:  # noqa: PLR2004  MOST_CODES, which Numba takes as a constant
+    if x < 0.0 or x >= 64.0:
         return leaves.missing[k]
     return (leaves.codes[k] >> np.uint64(x)) & np.uint64(1) == np.uint64(1)
 
