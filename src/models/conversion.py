@@ -182,8 +182,10 @@ class ConversionModel:
         prior = self.primary.estimator
         if not isinstance(prior, Prior):
             chosen = self.metadata.get("chosen", "model")
-            wins = self.metadata.get("conversions", "an unknown number of")
-            return f"A {chosen} fitted to {wins} converted leads."
+            wins = int(self.metadata.get("conversions", 0))
+            missing = int(self.metadata.get("min_boosting", 0)) - wins
+            more = f" {missing} more and boosted trees are tried too." if missing > 0 else ""
+            return f"A {chosen} fitted to {wins} converted leads.{more}"
         low, high = prior.interval()
         least = int(self.metadata.get("min_conversions", 0))
         return (

@@ -86,6 +86,7 @@ class TrainingSettings(_Section):
     folds: int = Field(3, ge=2, le=20)
     seed: int = 7
     min_conversions: int = Field(30, ge=1, description="below it the model is a prior")
+    min_boosting: int = Field(100, ge=1, description="below it the model is a logistic regression")
     waived: tuple[str, ...] = Field(
         (), description="audit findings accepted by name, as in `L101:leads.tags`"
     )

@@ -148,9 +148,9 @@ def _closed_at(history: History, target: str) -> npt.NDArray[np.float64]:
     ends = outcomes.assign(at=microseconds(outcomes["occurred_at"]))
     won = ends[(ends["stage"] == target).to_numpy()].groupby("lead_id")["at"].min()
     final = ends.drop_duplicates("lead_id", keep="last")
-    final = final[final["stage"].isin(CLOSING_STAGES).to_numpy()].set_index("lead_id")["at"]
-    at = won.astype("float64").combine_first(final.astype("float64"))
-    return at.reindex(history.leads["lead_id"]).to_numpy(dtype="float64")
+    final = final[final["stage"].isin(CLOSING_STAGES).to_numpy()]
+    at: dict[str, float] = dict(zip(final["lead_id"], final["at"], strict=True)) | won.to_dict()
+    return np.array([at.get(lead, np.nan) for lead in history.leads["lead_id"]], dtype="float64")
 
 
 def _fields(history: History) -> Iterator[Field]:
