@@ -49,6 +49,17 @@ META = Table(
     "meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )
 
+API_KEYS = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
 for _name in ("engagements", "outcomes", "dispositions"):
     _stored = STORED[_name]
     Index(f"ix_{_name}_lead", _stored.c.lead_id, _stored.c.occurred_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -215,6 +215,14 @@ class Store:
             }
             named = self._meta(connection, "current_only") or []
         return History.from_frames(frames, observed_until=observed_until, current_only=named)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction: all of it is there at the end, or none. SQLite has one writer."""
+        return self._writing()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a connection that takes no lock of a writer."""
+        return self._reading()
 
     def quarantine(self) -> pd.DataFrame:
         """Return the rows that were set aside, the newest first."""
