@@ -37,18 +37,15 @@ _log = logging.getLogger("smarketing.app")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(
-    desk: Desk, *, meters: Meters | None = None, log: AccessLog | None = None
-) -> Starlette:
+def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     """Build the application around a desk, which holds the model and the store.
 
     Parameters
     ----------
     desk : does the work; the application only reads requests and writes answers.
-    meters : what /metrics tells; counters of its own where missing.
     log : the access log; none where missing.
     """
-    meters = meters or Meters()
+    meters = desk.meters
     doorman = Doorman(None if desk.url is None else lambda: desk.store)
     document = orjson.dumps(openapi_document(desk.settings.serving.max_leads))
     reads: dict[str, Callable[[Request], Any]] = {

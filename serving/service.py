@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.access_log import AccessLog
 from serving.app import create_app
 from serving.desk import Desk
-from serving.metrics import Meters
 from serving.packing import MODEL_NAME, PackedChampion
 from serving.sources import BentoSource, RegistrySource, bento_folder
 from settings import Settings
@@ -59,9 +58,8 @@ class Smarketing:
         settings, bento = Settings.load(), bento_folder()
         source = RegistrySource(settings) if bento is None else BentoSource(bento)
         self.desk = Desk(settings, source, _history_url(settings, packed=bento is not None))
-        self.meters = Meters()
         self.log = AccessLog(sys.stderr, settings.serving.access_log)
-        _door.app = create_app(self.desk, meters=self.meters, log=self.log)
+        _door.app = create_app(self.desk, log=self.log)
 
     @bentoml.on_startup
     def start(self) -> None:
@@ -75,7 +73,7 @@ class Smarketing:
         """Write what is waiting, and let go of the store."""
         self.desk.close()
         self.log.close()
-        self.meters.close()
+        self.desk.meters.close()
 
     def __is_ready__(self) -> bool:
         """Tell BentoML's /readyz whether there is a champion to score with."""

@@ -7,7 +7,6 @@ import pytest
 from history.keys import create_key
 from serving.access_log import AccessLog
 from serving.app import create_app
-from serving.metrics import Meters
 
 NEW = {"lead_id": "new", "attributes": {"source": "referral"}}
 
@@ -16,10 +15,10 @@ NEW = {"lead_id": "new", "attributes": {"source": "referral"}}
 def guarded(empty_desk, make_client):
     """Return what makes a client whose desk has other limits."""
 
-    def make(meters=None, log=None, **limits):
+    def make(log=None, **limits):
         serving = empty_desk.settings.serving.model_copy(update=limits)
         empty_desk.settings = empty_desk.settings.model_copy(update={"serving": serving})
-        return make_client(create_app(empty_desk, meters=meters, log=log))
+        return make_client(create_app(empty_desk, log=log))
 
     return make
 
@@ -92,9 +91,9 @@ def test_more_requests_than_fit_are_told_to_come_again(guarded):
 
 
 def test_neither_the_log_nor_the_metrics_hold_the_id_of_a_lead(guarded, empty_desk, monkeypatch):
-    stream, meters = io.StringIO(), Meters()
+    stream = io.StringIO()
     log = AccessLog(stream, 1.0)
-    client = guarded(meters, log)
+    client = guarded(log)
     client.get("/leads/secret-lead")
     client.get("/nothing/secret-lead?lead=secret-lead")
     monkeypatch.setattr(empty_desk, "lead", lambda _: 1 / 0)
