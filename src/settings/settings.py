@@ -141,6 +141,17 @@ class ServingSettings(_Section):
     average_deal: float | None = Field(
         None, ge=0, description="value of a win for expected_value; median won amount if empty"
     )
+    requests_per_s: float = Field(200.0, gt=0, le=1e6, description="sustained, of one API key")
+    burst: int = Field(400, ge=1, le=1_000_000, description="requests at once, of one API key")
+    max_in_flight: int = Field(
+        128, ge=1, le=10_000, description="requests at work in one worker; more are told to wait"
+    )
+    max_body_mb: int = Field(16, ge=1, le=1024, description="largest body of a request")
+    max_bulk_mb: int = Field(256, ge=1, le=4096, description="largest body of /score/bulk")
+    timeout_s: float = Field(20.0, gt=0, le=600, description="after so long a request gets a 504")
+    access_log: float = Field(
+        1.0, ge=0, le=1, description="share of requests in the access log; errors always are"
+    )
 
 
 class Settings(BaseSettings):
