@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from history.extract import Extract
 from history.history import History, micros
 from history.reading import read_rows, read_tables
 from history.rejects import Conformed, Reject
-from history.schema import META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
+from history.schema import HANDOFFS, META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
 
@@ -216,6 +216,14 @@ class Store:
             named = self._meta(connection, "current_only") or []
         return History.from_frames(frames, observed_until=observed_until, current_only=named)
 
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction: all of it is there at the end, or none. SQLite has one writer."""
+        return self._writing()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a connection that takes no lock of a writer."""
+        return self._reading()
+
     def quarantine(self) -> pd.DataFrame:
         """Return the rows that were set aside, the newest first."""
         with self._reading() as connection:
@@ -246,7 +254,7 @@ class Store:
         """
         with self._writing() as connection:
             removed = {}
-            for name, table in STORED.items():
+            for name, table in {**STORED, "handoffs": HANDOFFS}.items():
                 if "lead_id" in table.c:
                     ours = table.c.lead_id == lead_id
                 elif name == "attribute_history":
