@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("settings", "history", "features", "models", "pipelines", "serving")
+PACKAGES = ("settings", "history", "features", "models", "alignment", "pipelines", "serving")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 

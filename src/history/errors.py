@@ -11,3 +11,7 @@ class SourceError(HistoryError):
 
 class StoreError(HistoryError):
     """The store cannot be opened, read or written."""
+
+
+class ConflictError(HistoryError):
+    """Somebody else was quicker: what the writer had seen is no longer so."""

@@ -91,6 +91,44 @@ SCORE_COLUMNS = Table(
     Column("names", Text, nullable=False),
 )
 
+AGREEMENTS = Table(
+    "agreements",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("content", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+HANDOFFS = Table(
+    "handoffs",
+    metadata,
+    Column("handoff_id", Text, primary_key=True),
+    Column("lead_id", Text, nullable=False, index=True),
+    Column("handed_at", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("grade", Text, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("explored", Integer, nullable=False),
+    Column("agreement", Integer, nullable=False),
+    Column("model_version", Text, nullable=False),
+)
+
+CHANGES = Table(
+    "changes",
+    metadata,
+    Column("change_id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("changed", Text, nullable=False),
+    Column("figure", Text, nullable=False),
+    Column("before", Float),
+)
+
 for _name in ("engagements", "outcomes", "dispositions"):
     _stored = STORED[_name]
     Index(f"ix_{_name}_lead", _stored.c.lead_id, _stored.c.occurred_at)

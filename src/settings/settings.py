@@ -20,6 +20,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from settings.agreement import AgreementSettings
+
 Stage = Literal["mql", "sal", "sql", "opportunity", "won"]
 
 
@@ -169,6 +171,7 @@ class Settings(BaseSettings):
     grades: GradeSettings = GradeSettings()
     tracking: TrackingSettings = TrackingSettings()
     serving: ServingSettings = ServingSettings()
+    agreement: AgreementSettings = AgreementSettings()
 
     @classmethod
     def settings_customise_sources(
