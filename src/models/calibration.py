@@ -109,6 +109,28 @@ class Isotonic:
         return {"kind": "isotonic", "knots": self.knots, "levels": self.levels}
 
 
+@dataclass(frozen=True, eq=False)
+class Shifted:
+    """Another calibration, its log-odds moved by a constant: the base rate changed since.
+
+    Parameters
+    ----------
+    base : the calibration.
+    shift : in log-odds.
+    """
+
+    base: Calibrator
+    shift: float
+
+    def calibrate(self, log_odds: Floats) -> Floats:
+        """Return calibrated log-odds."""
+        return self.base.calibrate(log_odds) + self.shift
+
+    def state(self) -> dict[str, Any]:
+        """Return the calibration and the shift."""
+        return {"kind": "shifted", "base": self.base.state(), "shift": self.shift}
+
+
 def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Platt:
     """Fit a Platt map by maximum likelihood.
 
@@ -250,6 +272,8 @@ def calibrator_from_state(state: Mapping[str, Any]) -> Calibrator:
     """Rebuild a calibrator from its `state`."""
     if state["kind"] == "platt":
         return Platt(state["slope"], state["intercept"])
+    if state["kind"] == "shifted":
+        return Shifted(calibrator_from_state(state["base"]), state["shift"])
     if state["kind"] == "beta":
         return Beta(state["a"], state["b"], state["c"])
     return Isotonic(np.asarray(state["knots"]), np.asarray(state["levels"]))
