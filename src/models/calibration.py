@@ -163,9 +163,13 @@ def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Pla
 def fit_isotonic(log_odds: Floats, labels: Floats) -> Isotonic:
     """Fit a staircase; its ends stay half a conversion away from certainty."""
     margin = 0.5 / len(labels)
-    stairs = IsotonicRegression(y_min=margin, y_max=1 - margin).fit(expit(log_odds), labels)
-    knots = np.clip(stairs.X_thresholds_, 1e-12, 1 - 1e-12)
-    return Isotonic(logit(knots), logit(stairs.y_thresholds_))
+    stairs = IsotonicRegression(y_min=margin, y_max=1 - margin).fit(_apart(log_odds), labels)
+    return Isotonic(stairs.X_thresholds_, logit(stairs.y_thresholds_))
+
+
+def _apart(log_odds: Floats) -> Floats:
+    """Bring together what differs by nothing: a line between two such knots has no slope."""
+    return np.round(log_odds, 9)
 
 
 def fit_beta(log_odds: Floats, labels: Floats) -> Beta:
@@ -195,7 +199,8 @@ def fit_venn_abers(log_odds: Floats, labels: Floats) -> Isotonic:
     regret. Computed at a hundred quantiles of the known forecasts and joined by straight lines.
     https://proceedings.neurips.cc/paper/2015/hash/a9a1d5317a33ae8cef33961c34144f84-Abstract.html
     """
-    knots = np.unique(np.quantile(log_odds, np.linspace(0, 1, _VENN_ABERS_KNOTS)))
+    log_odds = _apart(log_odds)
+    knots = np.unique(_apart(np.quantile(log_odds, np.linspace(0, 1, _VENN_ABERS_KNOTS))))
     found = np.empty(len(knots))
     for place, knot in enumerate(knots):
         known = np.append(log_odds, knot)
