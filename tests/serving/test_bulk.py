@@ -48,7 +48,7 @@ def expected(desk, small_company: Sample, snapshots):
 @pytest.mark.parametrize("form", [stream, parquet])
 def test_leads_by_id_get_the_scores_of_the_batch(client, snapshots, expected, form, monkeypatch):
     monkeypatch.setattr("serving.bulk._PART", 50)
-    asked = pa.Table.from_pandas(snapshots)
+    asked = pa.table({name: snapshots[name].tolist() for name in snapshots.columns})
     answer = client.post("/score/bulk?top_reasons=2", content=form(asked))
     assert answer.status_code == 200, answer.text
     table, frame = read(answer.content), expected[0]
