@@ -49,6 +49,9 @@ bench: $(READY) ## speed and quality, each against named alternatives in one run
 format: $(READY) ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
+contract: $(READY) ## write the OpenAPI document anew, to be checked in
+	@PYTHONPATH=src:. $(BIN)/python -m serving.openapi > docs/openapi.json
+
 lock: $(READY) ## pin every requirement anew, without addresses
 	@$(BIN)/python -m uv pip compile --quiet --upgrade --no-header --no-annotate \
 	  --extra train --extra dev --python-version 3.11 pyproject.toml -o requirements.txt
@@ -56,4 +59,4 @@ lock: $(READY) ## pin every requirement anew, without addresses
 clean: ## remove what the project made, but not the history and the models
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report
 
-.PHONY: help setup spark demo serve test check bench format lock clean
+.PHONY: help setup spark demo serve test check bench format contract lock clean

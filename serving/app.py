@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from history import HistoryError, StoreError
-from serving import pages, reading, signin
+from serving import bulk, pages, reading, signin
 from serving.access_log import AccessLog
 from serving.contract import LeadScore, LeadToScore, Problem, Refusal, ScoreRequest, Written
 from serving.desk import Desk
@@ -67,6 +67,7 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
             Route("/metrics", _metrics(desk, meters), methods=["GET"]),
             *signin.routes(doorman),
             Route("/score", _score(desk), methods=["POST"]),
+            bulk.route(desk),
             *(Route(f"/{name}", _write(desk, name), methods=["POST"]) for name in WRITABLE),
             *(Route(path, _read(work), methods=["GET"]) for path, work in reads.items()),
             *(Route(path, _document(document)) for path in ("/openapi.json", "/docs.json")),

@@ -107,13 +107,17 @@ class LeadToScore(_Input):
         None,
         max_length=MAX_ENGAGEMENTS,
         description="Engagements that count beside those in the history; they are not stored.",
+        examples=[[{"occurred_at": "2025-06-01T10:00:00Z", "kind": "web_visit"}]],
     )
 
 
 class ScoreRequest(_Input):
     """Leads to score, and how many reasons to give for each."""
 
-    leads: list[Any] = Field(description="The leads; a bad one does not fail its neighbours.")
+    leads: list[Any] = Field(
+        description="The leads; a bad one does not fail its neighbours.",
+        examples=[[{"lead_id": "L000042"}]],
+    )
     top_reasons: int | None = Field(
         None, ge=0, le=50, description="Reasons per lead; 0 skips the explanation.", examples=[5]
     )
@@ -137,9 +141,9 @@ class Reason(BaseModel):
 class HorizonProbability(BaseModel):
     """The probability within one horizon."""
 
-    horizon_days: int = Field(description="Days after the cutoff.", examples=[30])
+    horizon_days: int = Field(ge=1, description="Days after the cutoff.", examples=[30])
     probability: float = Field(
-        description="Calibrated probability of a conversion.", examples=[0.12]
+        ge=0, le=1, description="Calibrated probability of a conversion.", examples=[0.12]
     )
 
 
@@ -151,13 +155,19 @@ class LeadScore(BaseModel):
         description="The cutoff that was used.", examples=["2025-06-30T00:00:00+00:00"]
     )
     probability: float = Field(
-        description="Calibrated probability within the longest horizon.", examples=[0.21]
+        ge=0,
+        le=1,
+        description="Calibrated probability within the longest horizon.",
+        examples=[0.21],
     )
     horizon_days: int = Field(description="The longest horizon, in days.", examples=[90])
     probabilities: list[HorizonProbability] = Field(
-        description="The probability within each horizon."
+        description="The probability within each horizon.",
+        examples=[[{"horizon_days": 30, "probability": 0.12}]],
     )
-    score: float = Field(description="Percentile rank among open leads, 0 to 100.", examples=[93.5])
+    score: float = Field(
+        ge=0, le=100, description="Percentile rank among open leads.", examples=[93.5]
+    )
     grade: str = Field(description="A, B, C or D by the agreed thresholds.", examples=["A"])
     trend: str = Field(
         description="improving, steady, declining or unknown, against a week before.",
@@ -167,7 +177,9 @@ class LeadScore(BaseModel):
         description="Probability times the value of a win; 0 when that is unknown.",
         examples=[1520.0],
     )
-    reasons: list[Reason] = Field(description="The strongest reasons, largest effect first.")
+    reasons: list[Reason] = Field(
+        description="The strongest reasons, largest effect first.", examples=[[]]
+    )
     model_version: str = Field(description="Version of the model that scored.", examples=["3"])
     status: str = Field(
         description="ok; closed (the lead is won or lost, and is scored as if it were not); "
@@ -180,13 +192,15 @@ class LeadScore(BaseModel):
 class ScoreAnswer(BaseModel):
     """One answer per lead, in the order sent."""
 
-    scores: list[LeadScore] = Field(description="The scores, in the order of the leads.")
+    scores: list[LeadScore] = Field(
+        description="The scores, in the order of the leads.", examples=[[]]
+    )
 
 
 class Refusal(BaseModel):
     """A row that was set aside."""
 
-    row: int = Field(description="Which row of the request, from 1.", examples=[2])
+    row: int = Field(ge=1, description="Which row of the request, from 1.", examples=[2])
     field: str = Field(description="The field that is wrong.", examples=["occurred_at"])
     value: str = Field(description="What it held.", examples=["yesterday"])
     reason: str = Field(description="What was expected.", examples=["is no ISO 8601 time"])
@@ -195,16 +209,19 @@ class Refusal(BaseModel):
 class Written(BaseModel):
     """What became of the rows. Accepted rows are on disk before this answer is sent."""
 
-    accepted: int = Field(description="New rows.", examples=[10])
+    accepted: int = Field(ge=0, description="New rows.", examples=[10])
     updated: int = Field(
-        description="Rows that replaced older content of the same id.", examples=[0]
+        ge=0, description="Rows that replaced older content of the same id.", examples=[0]
     )
-    duplicate: int = Field(description="Rows that were there already.", examples=[1])
-    rejected: int = Field(description="Rows in quarantine.", examples=[0])
-    reasons: list[Refusal] = Field(description="Why rows were rejected.")
+    duplicate: int = Field(ge=0, description="Rows that were there already.", examples=[1])
+    rejected: int = Field(ge=0, description="Rows in quarantine.", examples=[0])
+    reasons: list[Refusal] = Field(description="Why rows were rejected.", examples=[[]])
 
 
 class Problem(BaseModel):
     """A request that cannot be answered."""
 
-    error: str = Field(description="What is wrong, where, and what was expected.")
+    error: str = Field(
+        description="What is wrong, where, and what was expected.",
+        examples=["leads: at most 1000 in one request (got 1001)"],
+    )

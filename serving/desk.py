@@ -29,6 +29,7 @@ from serving.scorer import Scorer, Served
 from settings import Settings
 
 _LOOK_EVERY_S = 3.0
+_PATIENCE_S = 10.0
 _SHOWN = 200
 """Past scores of a lead that are shown."""
 
@@ -109,7 +110,9 @@ class Desk:
             )
         with self._opening:
             if self._store is None:
-                self._store = open_store(self.url)
+                # Shorter than a request may take: who waits for a locked database is told so.
+                patience = min(_PATIENCE_S, self.settings.serving.timeout_s / 2)
+                self._store = open_store(self.url, patience)
             return self._store
 
     def look(self) -> None:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from history import StoreError
 from serving import signin
 from serving.access_log import AccessLog, Visit
+from serving.bulk import BULK
 from serving.errors import RequestError
 from serving.limits import Buckets, limited
 from serving.metrics import Meters
@@ -24,7 +25,6 @@ from serving.security import Doorman
 from settings.settings import ServingSettings
 
 _UNKNOWN = "(no such path)"
-_BULK = "/score/bulk"
 
 
 class Guard:
@@ -95,16 +95,18 @@ class Guard:
         caller = await self._doorman.admit(connection, visit.method, visit.route)
         visit.key_id, visit.role = caller.key_id, caller.role
         self._check_rate(caller.key_id)
-        most = (wanted.max_bulk_mb if visit.route == _BULK else wanted.max_body_mb) << 20
+        bulk = visit.route == BULK
+        most = (wanted.max_bulk_mb if bulk else wanted.max_body_mb) << 20
+        seconds = wanted.bulk_timeout_s if bulk else wanted.timeout_s
         body = limited(receive, connection.headers.get("content-length"), most)
         try:
-            async with asyncio.timeout(wanted.timeout_s) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 await self.app(scope, body, send)
         except TimeoutError as late:
             if not limit.expired():
                 raise
             raise RequestError(
-                504, f"no answer within {wanted.timeout_s:g} seconds: send less at once"
+                504, f"no answer within {seconds:g} seconds: send less at once"
             ) from late
 
     def _check_rate(self, key_id: str) -> None:

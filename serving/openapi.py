@@ -1,23 +1,55 @@
-"""The OpenAPI document of the service, made from the contract."""
+"""The OpenAPI document of the service, made from the contract.
+
+``python -m serving.openapi`` prints it; a copy is checked in as ``docs/openapi.json``, so that a
+change of the public contract is seen in the diff. Only JSON actions are in it, since flow builders
+of CRMs refuse a document with anything else; ``docs/http.md`` has the rest.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from history.tables import TABLES
+from history.tables import TABLES, Column
 from serving.contract import (
+    MAX_ATTRIBUTE,
+    MAX_TEXT,
     LeadToScore,
     Problem,
     ScoreAnswer,
     ScoreRequest,
     Written,
 )
+from serving.reading import MAX_ROWS
+from settings.settings import ServingSettings
 
 VERSION = "1.0.0"
-_KINDS = {"time": "string", "number": "number"}
+_EXAMPLES: dict[str, Any] = {
+    "lead_id": "L000042",
+    "account_id": "A000007",
+    "created_at": "2025-05-20T08:30:00Z",
+    "engagement_id": "E17",
+    "occurred_at": "2025-06-01T10:00:00Z",
+    "recorded_at": "2025-06-01T10:00:05Z",
+    "kind": "web_visit",
+    "team": "marketing",
+    "channel": "web",
+    "campaign": "spring",
+    "direction": "inbound",
+    "value": 25.0,
+    "duration_s": 90.0,
+    "outcome_id": "O3",
+    "stage": "sql",
+    "amount": 12000.0,
+    "reason": "budget",
+    "owner": "ann",
+    "disposition_id": "D5",
+    "action": "accept",
+}
 
 
 def openapi_document(max_leads: int) -> dict[str, Any]:
@@ -59,8 +91,10 @@ def openapi_document(max_leads: int) -> dict[str, Any]:
             "version": VERSION,
             "description": "Calibrated conversion likelihood of leads, with reasons.",
         },
+        # A service without keys asks for none; the empty choice says so.
+        "security": [{}, {"bearer": []}, {"apiKey": []}],
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": _KEYS},
     }
 
 
@@ -69,14 +103,20 @@ _LEAD_ID = {
     "in": "path",
     "required": True,
     "description": "Id of a lead.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "maxLength": MAX_TEXT},
+    "example": "L000042",
 }
 _LIMIT = {
     "name": "limit",
     "in": "query",
     "required": False,
     "description": "How many leads.",
+    "example": 20,
     "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
+}
+_KEYS: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
 _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "/leads/{lead_id}": ("readLead", "A lead with its timeline, score and reasons.", [_LEAD_ID]),
@@ -116,6 +156,8 @@ def _plain(schema: Any) -> Any:
         schema["example"] = schema.pop("examples")[0]
     if schema.get("type") == "number":
         schema["format"] = "double"
+    if schema.get("type") == "integer":
+        schema["format"] = "int32"
     schema = {
         key: value
         for key, value in schema.items()
@@ -131,17 +173,36 @@ def _rows_name(table: str) -> str:
 def _rows_schema(name: str) -> dict[str, Any]:
     """Describe the rows of a table by its contract."""
     table = TABLES[name]
-    properties = {
-        column.name: {"type": _KINDS.get(column.kind, "string"), "description": column.meaning}
-        | ({"format": "double"} if column.kind == "number" else {})
-        for column in table.columns
+    row: dict[str, Any] = {
+        "type": "object",
+        "description": f"A row of {name}.",
+        "properties": {column.name: _column(column) for column in table.columns},
+        "required": list(table.required),
     }
-    row = {"type": "object", "properties": properties, "required": list(table.required)}
+    if table.attributes:
+        row["additionalProperties"] = True
     return {
         "type": "object",
-        "properties": {name: {"type": "array", "items": row, "description": f"Rows of {name}."}},
+        "properties": {
+            name: {
+                "type": "array",
+                "items": row,
+                "maxItems": MAX_ROWS,
+                "description": f"Rows of {name}.",
+                "example": [{each: _EXAMPLES[each] for each in table.required}],
+            }
+        },
         "required": [name],
     }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    about = {"description": column.meaning, "example": _EXAMPLES[column.name]}
+    if column.kind == "number":
+        least = {} if column.minimum is None else {"minimum": column.minimum}
+        return {"type": "number", "format": "double", **least, **about}
+    longest = MAX_ATTRIBUTE if column.kind == "text" else MAX_TEXT
+    return {"type": "string", "maxLength": longest, **about}
 
 
 def _ref(name: str) -> dict[str, str]:
@@ -155,9 +216,13 @@ def _content(name: str) -> dict[str, Any]:
 def _problems() -> dict[str, Any]:
     words = {
         "400": "Not JSON.",
+        "401": "An API key is needed.",
+        "403": "A key of another role is needed.",
         "413": "Too large.",
         "422": "Not as expected.",
-        "503": "Not ready.",
+        "429": "Too many requests of this key: wait as Retry-After says.",
+        "503": "Not ready, or busy.",
+        "504": "It took too long.",
     }
     return {
         code: {"description": text, "content": _content("Problem")} for code, text in words.items()
@@ -175,6 +240,7 @@ def _action(operation: str, words: str, body: str, answer: str) -> dict[str, Any
 
 def _read(operation: str, words: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     found = {"application/json": {"schema": {"type": "object"}}}
+    problems = {code: each for code, each in _problems().items() if code not in ("400", "413")}
     missing = {"description": "There is none.", "content": _content("Problem")}
     return {
         "operationId": operation,
@@ -183,7 +249,15 @@ def _read(operation: str, words: str, parameters: list[dict[str, Any]]) -> dict[
         "responses": {
             "200": {"description": "Found.", "content": found},
             "404": missing,
-            "422": missing | {"description": "Not as expected."},
-            "503": missing | {"description": "Not ready."},
+            **problems,
         },
     }
+
+
+def text(max_leads: int) -> str:
+    """Return the document as it is checked in."""
+    return f"{json.dumps(openapi_document(max_leads), indent=1, ensure_ascii=False)}\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text(ServingSettings().max_leads))

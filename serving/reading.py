@@ -113,17 +113,17 @@ def _is_id(table: str, name: str) -> bool:
     return name in contract.names and contract.column(name).kind in ("id", "category")
 
 
-def whole_number(request: Request, name: str, default: int, most: int) -> int:
+def whole_number(request: Request, name: str, default: int, most: int, *, least: int = 1) -> int:
     """Return a query parameter.
 
     Raises
     ------
-    RequestError : 422, it is no whole number from 1 to `most`.
+    RequestError : 422, it is no whole number from `least` to `most`.
     """
     text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= most:
+    if not (text.isascii() and text.isdigit()) or not least <= int(text[:9]) <= most:
         raise RequestError(
-            422, f"{name}: expected a whole number from 1 to {most} (got {text[:40]!r})"
+            422, f"{name}: expected a whole number from {least} to {most} (got {text[:40]!r})"
         )
     return int(text)
 

@@ -72,8 +72,8 @@ class Scorer:
         self.store = store
         self.answers = Answers(champion.model.horizons, champion.version, deal)
         self._tell = tell
-        self._engine = LiveEngine(champion.model.features)
-        self._of_colleagues = self._engine.of_colleagues
+        self.engine = LiveEngine(champion.model.features)
+        self.of_colleagues = self.engine.of_colleagues
         self._names = tuple(champion.model.names)
 
     def score(
@@ -122,7 +122,7 @@ class Scorer:
         served: list[Served] = []
         if wanted:
             begun = time.perf_counter()
-            stored = stored_rows(self.store, wanted, self._of_colleagues)
+            stored = stored_rows(self.store, wanted, self.of_colleagues)
             for batch in batches(stored, wanted):
                 known = assembled(stored, batch)
                 served += self._score(known, batch, top_reasons, now, begun, answers)
@@ -158,7 +158,7 @@ class Scorer:
         before = as_of - _WEEK_US
         older = [i for i, each in enumerate(ready) if before[i] > known.leads[each.lead_id].created]
         ids = [each.lead_id for each in ready]
-        values = self._engine.compute(
+        values = self.engine.compute(
             known, ids + [ids[i] for i in older], np.concatenate([as_of, before[older]])
         )
         between = time.perf_counter()

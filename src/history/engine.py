@@ -14,12 +14,13 @@ from history.errors import StoreError
 _BUSY_SECONDS = 30
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, patience_s: float | None = None) -> Engine:
     """Open the database at a SQLAlchemy URL; a SQLite file is made where there is none.
 
     Parameters
     ----------
     url : ``sqlite:///folder/file.db`` or ``postgresql+psycopg://user@host/database``.
+    patience_s : seconds that a writer waits for another one; half a minute where missing.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def open_engine(url: str) -> Engine:
     except NoSuchModuleError as error:
         raise StoreError(f"{url!r}: no driver for this database is installed") from error
     if parsed.get_backend_name() == "sqlite":
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, _BUSY_SECONDS if patience_s is None else patience_s)
     return engine
 
 
@@ -62,14 +63,14 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, patience_s: float) -> None:
     """Let readers and one writer work side by side, and writers wait for each other."""
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below, not in the driver
         for pragma in (
-            f"busy_timeout = {_BUSY_SECONDS * 1000}",
+            f"busy_timeout = {int(patience_s * 1000)}",
             "journal_mode = WAL",
             "synchronous = FULL",
             "temp_store = MEMORY",

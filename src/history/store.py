@@ -322,18 +322,19 @@ class Store:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, patience_s: float | None = None) -> Store:
     """Open the store at a SQLAlchemy URL, and make it where there is none.
 
     Parameters
     ----------
     url : ``sqlite:///folder/file.db`` or ``postgresql+psycopg://user@host/database``.
+    patience_s : as in `open_engine`.
 
     Raises
     ------
     StoreError : the URL is of no database that we know, or the database cannot be opened.
     """
-    return Store(open_engine(url))
+    return Store(open_engine(url, patience_s))
 
 
 @contextmanager

@@ -195,10 +195,10 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sk
         numeric = ~self.category_
         design[:, self.starts_[numeric]] = values[:, numeric]
         design[:, self.starts_[self.indicator_] + 1] = missing[:, self.indicator_]
-        for position in np.flatnonzero(self.category_):
-            last = self.codes_[position]
-            code = np.where(missing[:, position], last, np.minimum(X[:, position], last))
-            design[np.arange(len(X)), self.starts_[position] + code.astype(np.int64)] = 1.0
+        places = np.flatnonzero(self.category_)
+        last = self.codes_[places]
+        code = np.where(missing[:, places], last, np.minimum(X[:, places], last)).astype(np.int64)
+        design[np.arange(len(X))[:, None], self.starts_[places] + code] = 1.0
         return design
 
 
