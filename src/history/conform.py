@@ -32,7 +32,14 @@ LARGEST_NUMBER = 1e13
 """Beyond it money in minor units would no longer be exact."""
 
 
-def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | None) -> Conformed:
+def conform(
+    table: Table,
+    raw: pd.DataFrame,
+    *,
+    origin: str,
+    timezone: str | None,
+    partial: bool = False,
+) -> Conformed:
     """Bring a raw frame to the contract of a table.
 
     Parameters
@@ -42,6 +49,7 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
     origin : the file or table that they came from, for messages.
     timezone : the zone of times that carry none. A date without a time of day means the start of
         that day, learned of at its very end, so that it is known from the following midnight.
+    partial : whether these are only the new rows of the source: then all of them may be bad.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def conform(table: Table, raw: pd.DataFrame, *, origin: str, timezone: str | Non
     duplicates = _mark_duplicates(table, frame, problems)
     rejects = [problems.found[position] for position in sorted(problems.found)]
     kept = frame[~problems.rows() & ~duplicates].reset_index(drop=True)
-    if len(raw) and len(rejects) == len(raw):
+    if len(raw) and len(rejects) == len(raw) and not partial:
         raise SourceError(f"{rejects[0]}; none of the {len(raw)} rows of {origin} can be used")
     # A frame that breaks the contract here would be a defect of ours, not of the source.
     SCHEMAS[table.name].validate(kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
@@ -34,6 +35,11 @@ class Extract:
     observed_until : until when the source is complete, where it says so.
     timezone : the zone of its naive times, where the format fixes it.
     notes : what a person should know about how it was read.
+    source : the name under which `marks` are kept.
+    merged : leads that were merged into another one, and which.
+    gone : leads that the source has deleted.
+    marks : how far the source has been read, as JSON data; None where it is always read whole.
+    partial : whether only rows that are new since the last marks are there.
     """
 
     format: str
@@ -42,6 +48,11 @@ class Extract:
     observed_until: pd.Timestamp | None = None
     timezone: str | None = None
     notes: tuple[str, ...] = ()
+    source: str = ""
+    merged: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = field(default_factory=frozenset)
+    marks: Mapping[str, Any] | None = None
+    partial: bool = False
 
     def observed(self, until: pd.Timestamp) -> Extract:
         """Return the extract with somebody's word on until when it is complete."""

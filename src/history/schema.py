@@ -129,6 +129,13 @@ CHANGES = Table(
     Column("before", Float),
 )
 
+MOVED = Table(
+    "moved_leads",
+    metadata,
+    Column("old_id", Text, primary_key=True),
+    Column("new_id", Text),  # nothing: the lead was deleted
+)
+
 for _name in ("engagements", "outcomes", "dispositions"):
     _stored = STORED[_name]
     Index(f"ix_{_name}_lead", _stored.c.lead_id, _stored.c.occurred_at)

@@ -17,6 +17,7 @@ from history.engine import open_engine
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
+from history.moved import follow
 from history.reading import read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import (
@@ -113,21 +114,23 @@ class Store:
         SourceError : the source breaks a contract as a whole.
         StoreError : the store cannot be written.
         """
-        conformed = {
-            name: conform(
-                TABLES[name],
-                table.frame,
-                origin=table.origin,
-                timezone=extract.timezone or timezone,
-            )
-            for name, table in extract.tables.items()
-        }
-        rejects = [reject for each in conformed.values() for reject in each.rejects]
-        if strict and rejects:
-            raise StoreError(f"{rejects[0]}; nothing was taken in, as --strict asks")
         with self._writing() as connection:
+            extract = follow(connection, extract)
+            conformed = {
+                name: conform(
+                    TABLES[name],
+                    table.frame,
+                    origin=table.origin,
+                    timezone=extract.timezone or timezone,
+                    partial=extract.partial,
+                )
+                for name, table in extract.tables.items()
+            }
+            rejects = [reject for each in conformed.values() for reject in each.rejects]
+            if strict and rejects:
+                raise StoreError(f"{rejects[0]}; nothing was taken in, as --strict asks")
             counts = {
-                name: self._write(connection, name, extract.tables[name].origin, each, now)
+                name: self._write(connection, name, extract, each, now)
                 for name, each in conformed.items()
             }
             self._remember(connection, extract)
@@ -253,6 +256,12 @@ class Store:
         with self._reading() as connection:
             return list(self._meta(connection, "sources") or [])
 
+    def marks(self, format: str, source: str) -> dict[str, Any] | None:
+        """Return how far a source was read, as its reader said; None if it never was."""
+        with self._reading() as connection:
+            kept = (self._meta(connection, "marks") or {}).get(f"{format} {source}")
+        return None if kept is None else dict(kept)
+
     def erase(self, lead_id: str) -> Receipt:
         """Forget a person: every row of the lead, and every rejected row that names it.
 
@@ -278,11 +287,17 @@ class Store:
         return Receipt(lead_id, removed)
 
     def _write(
-        self, connection: Connection, name: str, origin: str, each: Conformed, now: pd.Timestamp
+        self,
+        connection: Connection,
+        name: str,
+        extract: Extract,
+        each: Conformed,
+        now: pd.Timestamp,
     ) -> Counts:
         written = upsert(connection, name, each, now)
-        clear_quarantine(connection, name, origin)
-        quarantine(connection, each.rejects, now)
+        if not extract.partial:  # rows that were not read again are still set aside
+            clear_quarantine(connection, name, extract.tables[name].origin)
+        quarantine(connection, each.rejects, now, keep=extract.partial)
         return _counted(written, each)
 
     def _remember(self, connection: Connection, extract: Extract) -> None:
@@ -290,6 +305,10 @@ class Store:
         self._set_meta(connection, "current_only", sorted(named))
         formats = set(self._meta(connection, "sources") or []) | {extract.format}
         self._set_meta(connection, "sources", sorted(formats))
+        if extract.marks is not None:
+            marks = self._meta(connection, "marks") or {}
+            marks[f"{extract.format} {extract.source}"] = dict(extract.marks)
+            self._set_meta(connection, "marks", marks)
         if extract.observed_until is not None:
             told = self._meta(connection, "observed_until") or 0
             self._set_meta(connection, "observed_until", max(told, micros(extract.observed_until)))

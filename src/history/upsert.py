@@ -65,10 +65,22 @@ def upsert(connection: Connection, name: str, conformed: Conformed, now: pd.Time
     return Counts(accepted=len(frame) - known, updated=updated, duplicate=max(0, known - updated))
 
 
-def quarantine(connection: Connection, rejects: list[Reject], now: pd.Timestamp) -> None:
-    """Keep rejected rows; what an origin had there before is replaced by what it has now."""
-    for origin, table in {(reject.origin, reject.table) for reject in rejects}:
+def quarantine(
+    connection: Connection, rejects: list[Reject], now: pd.Timestamp, *, keep: bool = False
+) -> None:
+    """Keep rejected rows; what an origin had there before is replaced by what it has now.
+
+    Where only a part of the origin was read, `keep` leaves its other rows there.
+    """
+    for origin, table in {(reject.origin, reject.table) for reject in rejects if not keep}:
         clear_quarantine(connection, table, origin)
+    for reject in rejects if keep else ():
+        again = and_(QUARANTINE.c.origin == reject.origin, QUARANTINE.c.raw == reject.raw)
+        connection.execute(
+            QUARANTINE.delete().where(again, QUARANTINE.c.table_name == reject.table)
+        )
+    if keep:  # the same row may have been read twice
+        rejects = list({_reject_id(reject): reject for reject in rejects}.values())
     if rejects:
         connection.execute(
             QUARANTINE.insert(),

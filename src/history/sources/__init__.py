@@ -7,7 +7,7 @@ from typing import Protocol
 
 from history.errors import SourceError
 from history.extract import Extract, RawTable
-from history.sources import bpic2012, files, leadforge, learning365, sql
+from history.sources import bpic2012, files, leadforge, learning365, mapped, sql
 
 __all__ = ["FORMATS", "Extract", "RawTable", "read"]
 
@@ -24,7 +24,15 @@ class Reader(Protocol):
         """Read the source."""
 
 
-_READERS: tuple[Reader, ...] = (files, sql, bpic2012, learning365, leadforge)
+# A database is canonical only if no vendor knows its tables.
+_READERS: tuple[Reader, ...] = (
+    files,
+    bpic2012,
+    learning365,
+    leadforge,
+    *mapped.READERS,
+    sql,
+)
 FORMATS: dict[str, Reader] = {reader.FORMAT: reader for reader in _READERS}
 """Every reader by the name of its format, in the order in which they are tried."""
 

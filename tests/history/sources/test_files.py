@@ -80,7 +80,9 @@ def test_what_cannot_be_read_is_named(folder, name, content, words):
 
 
 def test_an_unknown_format_lists_the_known_ones(folder):
-    with pytest.raises(SourceError, match="unknown format 'excel'; the formats are canonical, sql"):
+    with pytest.raises(
+        SourceError, match="unknown format 'excel'; the formats are canonical, bpic2012"
+    ):
         read(folder, format="excel")
 
 

@@ -1,0 +1,243 @@
+"""Where foreign tables lie: a folder of files, a DuckDB or SQLite file, any database by URL.
+
+Every table is handed over as text, with columns under their plain names, so that ids keep their
+leading zeros and the mapping is the same wherever the tables lie.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from pyarrow import parquet
+from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, or_, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from history.errors import SourceError
+from history.mapping.delimited import header, read_delimited
+from history.mapping.names import bare, plain
+
+_FILES = (".csv", ".parquet")
+_DUCKDB = (".duckdb", ".ddb")
+_SQLITE = (".db", ".sqlite", ".sqlite3")
+
+
+class Catalog(ABC):
+    """The tables of a source.
+
+    Parameters
+    ----------
+    name : of the source, for messages, without a password.
+    tables : every table by the name it has there.
+    """
+
+    def __init__(self, name: str, tables: Sequence[str]) -> None:
+        self.name = name
+        self.tables = tuple(tables)
+        self._columns: dict[str, tuple[str, ...]] = {}
+
+    def find(self, wanted: str, affixes: Sequence[str]) -> str | None:
+        """Return the table that a mapping means, or None.
+
+        The exact name wins over names with something before or after it.
+        """
+        for table in self.tables:
+            if plain(table) == plain(wanted):
+                return table
+        for table in self.tables:
+            if bare(table, affixes) == plain(wanted):
+                return table
+        return None
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """Return the plain names of a table's columns."""
+        if table not in self._columns:
+            self._columns[table] = tuple(plain(name) for name in self._read_columns(table))
+        return self._columns[table]
+
+    def read(self, table: str, cursor: str | None = None, since: str | None = None) -> pd.DataFrame:
+        """Read a table as text.
+
+        Parameters
+        ----------
+        table : its name there.
+        cursor : the plain name of the column by which rows are chosen.
+        since : only rows whose cursor is missing or at least this, as ISO text in UTC.
+        """
+        frame = self._read(table, cursor, since)
+        names = [plain(str(name)) for name in frame.columns]
+        columns = {
+            name: as_text(frame.iloc[:, place])
+            for place, name in reversed(list(enumerate(names)))
+            if name
+        }
+        return pd.DataFrame(dict(reversed(columns.items())), index=frame.index)
+
+    @abstractmethod
+    def _read_columns(self, table: str) -> Sequence[str]:
+        """Return the names of a table's columns as they are there."""
+
+    @abstractmethod
+    def _read(self, table: str, cursor: str | None, since: str | None) -> pd.DataFrame:
+        """Read a table; a catalog that cannot choose rows gives all of them."""
+
+
+class FolderCatalog(Catalog):
+    """A folder of CSV and Parquet files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {
+            file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in _FILES
+        }
+        super().__init__(str(folder), list(self._files))
+
+    def _read_columns(self, table: str) -> Sequence[str]:
+        file = self._files[table]
+        if file.suffix.lower() == ".parquet":
+            return list(parquet.read_schema(file).names)
+        return header(file)
+
+    def _read(self, table: str, cursor: str | None, since: str | None) -> pd.DataFrame:
+        del cursor, since
+        file = self._files[table]
+        if file.suffix.lower() == ".parquet":
+            return pd.read_parquet(file, dtype_backend="pyarrow")
+        return read_delimited(file)
+
+
+class DuckCatalog(Catalog):
+    """A DuckDB file, opened for reading only."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            self._connection = duckdb.connect(str(file), read_only=True)
+            found = self._connection.execute(
+                "SELECT table_schema, table_name FROM information_schema.tables ORDER BY 1, 2"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(f"{file}: cannot be read as DuckDB: {_first_line(error)}") from error
+        self._where = {name: f'"{schema}"."{name}"' for schema, name in reversed(found)}
+        super().__init__(str(file), sorted(self._where))
+
+    def _read_columns(self, table: str) -> Sequence[str]:
+        rows = self._connection.execute(f"DESCRIBE {self._where[table]}").fetchall()
+        return [str(row[0]) for row in rows]
+
+    def _read(self, table: str, cursor: str | None, since: str | None) -> pd.DataFrame:
+        given: list[str] = []
+        query = f"SELECT * FROM {self._where[table]}"  # noqa: S608  names are the database's own
+        if cursor is not None and since is not None:
+            actual = next(name for name in self._read_columns(table) if plain(name) == cursor)
+            self._connection.execute("SET TimeZone = 'UTC'")
+            query += (
+                f' WHERE "{actual}" IS NULL OR CAST("{actual}" AS TIMESTAMPTZ) >= ?::TIMESTAMPTZ'
+            )
+            given.append(since)
+        found: Any = self._connection.execute(query, given)
+        return found.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
+
+
+class SqlCatalog(Catalog):
+    """A database behind a SQLAlchemy URL; ``#schema`` after it names a schema."""
+
+    def __init__(self, source: str) -> None:
+        address, _, schema = source.partition("#")
+        try:
+            url = make_url(address)
+            self._engine: Engine = create_engine(url)
+        except (ArgumentError, SQLAlchemyError, ImportError) as error:
+            told = address.rsplit("@", maxsplit=1)[-1]
+            raise SourceError(f"{told}: no usable database URL: {_first_line(error)}") from error
+        name = url.render_as_string(hide_password=True)
+        self._schema = schema or None
+        self._types: dict[str, list[Any]] = {}
+        try:
+            inspector = inspect(self._engine)
+            tables = [
+                *inspector.get_table_names(schema=self._schema),
+                *inspector.get_view_names(schema=self._schema),
+            ]
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise SourceError(f"{name}: cannot be read: {_first_line(cause)}") from error
+        super().__init__(name + (f"#{schema}" if schema else ""), sorted(tables))
+
+    def _read_columns(self, table: str) -> Sequence[str]:
+        return [column.name for column in self._reflected(table).columns]
+
+    def _read(self, table: str, cursor: str | None, since: str | None) -> pd.DataFrame:
+        stored = self._reflected(table)
+        query = select(stored)
+        if cursor is not None and since is not None:
+            column = next(each for each in stored.columns if plain(each.name) == cursor)
+            moment: Any = pd.Timestamp(since).to_pydatetime()
+            if column.type.python_type is str:
+                # Text orders by time only in one notation: the caller keeps what is new enough.
+                return self._all(query)
+            if getattr(column.type, "timezone", False) is not True:
+                moment = moment.replace(tzinfo=None)
+            query = query.where(or_(column.is_(None), column >= moment))
+        return self._all(query)
+
+    def _all(self, query: Any) -> pd.DataFrame:
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(query)
+                return pd.DataFrame(found.all(), columns=list(found.keys()), dtype=object)
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise SourceError(f"{self.name}: cannot be read: {_first_line(cause)}") from error
+        finally:
+            self._engine.dispose()
+
+    def _reflected(self, table: str) -> Table:
+        try:
+            return Table(table, MetaData(), schema=self._schema, autoload_with=self._engine)
+        except SQLAlchemyError as error:
+            raise SourceError(f"{self.name}: {table}: {_first_line(error)}") from error
+
+
+def open_catalog(source: str) -> Catalog | None:
+    """Open the tables of a source, or return None where it is of no kind that has tables.
+
+    Raises
+    ------
+    SourceError : the database cannot be opened.
+    """
+    if "://" in source:
+        return SqlCatalog(source)
+    path = Path(source)
+    if path.is_dir():
+        return FolderCatalog(path)
+    if path.suffix.lower() in _DUCKDB:
+        return DuckCatalog(path)
+    if path.suffix.lower() in _SQLITE:
+        return SqlCatalog(f"sqlite:///{path}")
+    return None
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Return a column as text, missing as None; whole floats lose their decimal point."""
+    return pd.Series([_text(value) for value in values.tolist()], index=values.index, dtype=object)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:  # noqa: PLR0124  NaN
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    text = str(value).strip()
+    return text or None
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or [""])[0]

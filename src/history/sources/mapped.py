@@ -1,0 +1,90 @@
+"""Readers of sources that a mapping describes: warehouses' and exports' tables of each vendor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from history.errors import SourceError
+from history.extract import Extract
+from history.mapping import vendor_mapping, vendor_names
+from history.mapping.catalog import Catalog, open_catalog
+from history.mapping.declaration import Mapping
+from history.mapping.engine import apply
+from history.mapping.names import plain
+from history.mapping.progress import Marks
+
+
+class MappedReader:
+    """Reads the tables of one vendor, wherever they lie.
+
+    Parameters
+    ----------
+    vendor : name of a mapping that comes with smarketing.
+    """
+
+    def __init__(self, vendor: str) -> None:
+        self.FORMAT = vendor
+
+    @property
+    def mapping(self) -> Mapping:
+        """The vendor's mapping."""
+        return vendor_mapping(self.FORMAT)
+
+    def recognises(self, source: str) -> bool:
+        """Tell whether a source has the tables that give this vendor away."""
+        catalog = _opened(source)
+        return catalog is not None and fits(self.mapping, catalog)
+
+    def read(self, source: str, timezone: str | None) -> Extract:
+        """Read all of it.
+
+        Raises
+        ------
+        SourceError : it has no tables, or lacks what the mapping needs.
+        """
+        return read_mapped(source, self.mapping, timezone)
+
+
+def read_mapped(
+    source: str, mapping: Mapping, timezone: str | None, before: Marks | None = None
+) -> Extract:
+    """Read a source by a mapping.
+
+    Parameters
+    ----------
+    source : a folder, a DuckDB or SQLite file, or a database URL.
+    mapping : what becomes of its tables.
+    timezone : the zone of times that carry none.
+    before : what an earlier reading has seen.
+
+    Raises
+    ------
+    SourceError : it has no tables, or lacks what the mapping needs.
+    """
+    catalog = open_catalog(source)
+    if catalog is None:
+        raise SourceError(
+            f"{source}: expected a folder of CSV or Parquet files, a .duckdb, .db or .sqlite "
+            "file, or a database URL"
+        )
+    return apply(mapping, catalog, timezone, before)
+
+
+def fits(mapping: Mapping, catalog: Catalog) -> bool:
+    """Tell whether a source has every table and column of a mapping's signature."""
+    for table, columns in mapping.signature.items():
+        found = catalog.find(table, mapping.affixes)
+        if found is None or not {plain(name) for name in columns} <= set(catalog.columns(found)):
+            return False
+    return bool(mapping.signature)
+
+
+def _opened(source: str) -> Catalog | None:
+    """Open a source to look at it; what cannot be opened is no source of ours."""
+    if "://" not in source and not Path(source).exists():
+        return None
+    return open_catalog(source)
+
+
+READERS: tuple[MappedReader, ...] = tuple(MappedReader(name) for name in vendor_names())
+"""One reader a vendor."""
