@@ -1,160 +1,48 @@
 """Speed of the feature computation beside what people would write instead, in one run.
 
-    python benchmarks/feature_speed.py [--engagements N] [--write-docs | --stream]
+    python benchmarks/feature_speed.py [--engagements N ...] [--write-docs | --stream]
 
 A skewed history (a few leads hold most engagements, one of them two in a hundred) lies in Parquet
 files. Everybody starts from the files and computes the same counts, sums and recencies of the
 same snapshots, checked equal to the last bit; times are ratios within this run. Scanning and
-sorting the files alone is the floor.
+sorting the files alone is the floor. Above two million engagements, pandas is left out (it needs
+more memory than most machines have) and the engines work part by part.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from parts.feature_history import START, read_history, write_history
+from parts.feature_ways import (
+    PLAIN,
+    scan,
+    scan_and_sort,
+    with_duckdb,
+    with_kernel,
+    with_pandas,
+    with_polars,
+)
 
-from features import Feature, FeatureEngine, default_features
+from features import FeatureEngine, default_features
 from features.plan import Plan
 from features.stream import write_features
 from history import History
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-START = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us")
-KINDS = ["email_open", "email_click", "visit", "form", "call", "meeting", "webinar", "chat"]
-PLAIN = {"count", "sum", "days_since_last"}
-
-
-def write_history(folder: Path, engagements: int) -> None:
-    """Write a skewed history and its snapshots: five of every lead, one lead for 50 engagements."""
-    random = np.random.default_rng(7)
-    leads = max(20, engagements // 50)
-    names = np.array([f"L{number:07d}" for number in range(leads)])
-    weight = random.lognormal(0, 1.5, leads)
-    weight[0] = weight.sum() / 50
-    owner = random.choice(leads, engagements, p=weight / weight.sum())
-    born = random.integers(0, 365 * 86_400_000_000, leads)
-    ages = random.exponential(60 * 86_400_000_000, engagements).astype(np.int64)
-    kind = random.choice(len(KINDS), engagements, p=np.arange(8, 0, -1) / 36)
-    occurred = _instants(born[owner] + ages)
-    late = pd.to_timedelta(np.where(random.random(engagements) < 0.03, 36, 0), unit="h")
-    pd.DataFrame(
-        {
-            "engagement_id": [f"e{number:09d}" for number in range(engagements)],
-            "lead_id": names[owner],
-            "occurred_at": occurred,
-            "recorded_at": occurred + late,
-            "kind": pd.Categorical.from_codes(kind, KINDS),
-            "team": pd.Categorical.from_codes((kind > 3).astype(int), ["marketing", "sales"]),
-            "channel": pd.Categorical.from_codes(kind // 3, ["email", "web", "phone"]),
-            "direction": pd.Categorical.from_codes(kind % 2, ["inbound", "outbound"]),
-            "value": np.where(
-                random.random(engagements) < 0.2, np.round(ages % 9999 / 100, 2), np.nan
-            ),
-        }
-    ).to_parquet(folder / "engagements.parquet")
-    accounts = [f"A{number // 3}" for number in range(leads)]
-    born_at = _instants(born)
-    pd.DataFrame({"lead_id": names, "created_at": born_at, "account_id": accounts}).to_parquet(
-        folder / "leads.parquet"
-    )
-    parts = [
-        pd.DataFrame({"lead_id": names, "as_of": born_at + pd.Timedelta(days=age)})
-        for age in (3, 14, 30, 60, 120)
-    ]
-    pd.concat(parts, ignore_index=True).to_parquet(folder / "snapshots.parquet")
-
-
-def _instants(micros: np.ndarray) -> pd.Series:
-    return pd.Series(START + pd.to_timedelta(micros, unit="us")).dt.as_unit("us")
-
-
-def read_history(folder: Path) -> History:
-    """Read the history from its files."""
-    tables = {
-        name: pd.read_parquet(folder / f"{name}.parquet") for name in ("leads", "engagements")
-    }
-    return History.from_frames(tables)
-
-
-def scan(folder: Path) -> None:
-    """Read the files, and nothing more."""
-    pq.read_table(folder / "engagements.parquet")
-
-
-def scan_and_sort(folder: Path) -> None:
-    """Read the files and sort the engagements by lead and time, as every way must."""
-    pq.read_table(folder / "engagements.parquet").sort_by(
-        [("lead_id", "ascending"), ("occurred_at", "ascending")]
-    )
-
-
-def with_kernel(folder: Path, features: Sequence[Feature]) -> pd.DataFrame:
-    """Compute them as the product does."""
-    snapshots = pd.read_parquet(folder / "snapshots.parquet")
-    return FeatureEngine(read_history(folder), features).compute(snapshots).values
-
-
-def with_duckdb(folder: Path, features: Sequence[Feature]) -> pd.DataFrame:
-    """Compute them in one query: a join on lead and time, and filtered aggregates."""
-    columns = ", ".join(f"{_sql(feature)} AS {feature.name}" for feature in features)
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        query = f"""
-            WITH s AS (SELECT row_number() OVER () AS n, * FROM '{folder}/snapshots.parquet')
-            SELECT {columns} FROM s LEFT JOIN '{folder}/engagements.parquet' e
-              ON e.lead_id = s.lead_id AND e.occurred_at < s.as_of AND e.recorded_at < s.as_of
-            GROUP BY s.n, s.as_of ORDER BY s.n"""
-        return connection.execute(query).df().astype("float64")
-
-
-def _sql(feature: Feature) -> str:
-    conditions = ["e.lead_id IS NOT NULL"]
-    if feature.window_days:
-        conditions.append(f"e.occurred_at >= s.as_of - INTERVAL {feature.window_days} DAY")
-    conditions += [f"e.{name} = '{values[0]}'" for name, values in feature.where.items()]
-    chosen = f"FILTER (WHERE {' AND '.join(conditions)})"
-    if feature.aggregate == "count":
-        return f"count(*) {chosen}"
-    if feature.aggregate == "sum":
-        cents = f"CAST(round(e.{feature.column} * 100) AS BIGINT)"
-        return f"coalesce(sum({cents}) {chosen}, 0) / 100.0"
-    return f"(epoch_us(s.as_of) - epoch_us(max(e.occurred_at) {chosen})) / 86400000000.0"
-
-
-def with_pandas(folder: Path, features: Sequence[Feature]) -> pd.DataFrame:
-    """Compute them by a merge and one groupby a feature."""
-    snapshots = pd.read_parquet(folder / "snapshots.parquet").rename_axis("n").reset_index()
-    rows = pd.read_parquet(folder / "engagements.parquet").merge(snapshots, on="lead_id")
-    rows = rows[(rows["occurred_at"] < rows["as_of"]) & (rows["recorded_at"] < rows["as_of"])]
-    rows["cents"] = (rows["value"] * 100).round()
-    age = rows["as_of"] - rows["occurred_at"]
-    found = {}
-    for feature in features:
-        keep = np.ones(len(rows), dtype=bool)
-        if feature.window_days:
-            keep &= (age <= pd.Timedelta(days=feature.window_days)).to_numpy()
-        for name, values in feature.where.items():
-            keep &= (rows[name] == values[0]).to_numpy()
-        group = rows[keep].groupby("n")
-        if feature.aggregate == "count":
-            found[feature.name] = group.size().reindex(snapshots["n"], fill_value=0)
-        elif feature.aggregate == "sum":
-            found[feature.name] = group["cents"].sum().reindex(snapshots["n"], fill_value=0) / 100
-        else:
-            last = group["occurred_at"].max().reindex(snapshots["n"])
-            gone = snapshots["as_of"].to_numpy() - last.to_numpy()
-            found[feature.name] = gone / np.timedelta64(86_400_000_000, "us")
-    return pd.DataFrame(found).astype("float64").reset_index(drop=True)
+MUCH = 2_000_000
+Row = tuple[str, int, float]
+"""A way, how many features it computed, and the seconds it took."""
 
 
 def stream(folder: Path, engagements: int) -> str:
@@ -182,8 +70,17 @@ def _stream(folder: Path, parts: int) -> tuple[float, int, int]:
         observed_until=START + pd.Timedelta(days=1095),
         parts=parts,
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return time.perf_counter() - started, snapshots, peak
+    return time.perf_counter() - started, snapshots, _peak_mb()
+
+
+def _peak_mb() -> int:
+    """Return this process's peak of memory in MB.
+
+    Not getrusage: on Linux its peak survives exec, so that a child begins with its parent's.
+    """
+    status = Path("/proc/self/status").read_text("ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) // 1024
 
 
 def timed(work: Callable[[], object], times: int) -> tuple[float, object]:
@@ -222,61 +119,129 @@ def _median(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Run everything and print the table."""
+    """Run everything and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", help="not needed here")
-    parser.add_argument("--engagements", type=int, default=300_000)
+    parser.add_argument("--engagements", type=int, nargs="+", default=[300_000])
     parser.add_argument("--write-docs", action="store_true")
     parser.add_argument("--stream", action="store_true")
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_history(folder, wanted.engagements)
-        if wanted.stream:
-            print(stream(folder, wanted.engagements))
-            return
-        lines = measure(folder, wanted.engagements)
+    lines, measured = [], {}
+    for engagements in wanted.engagements:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_history(folder, engagements)
+            if wanted.stream:
+                print(stream(folder, engagements))
+                continue
+            measured[engagements], text = measure(folder, engagements)
+            lines += text
+            print("\n".join(text), flush=True)
+    if wanted.stream:
+        return
+    closing = [*exponent(measured), *one_lead()]
+    print("\n".join(closing))
+    if wanted.write_docs:
+        write_docs(wanted.engagements, [*lines, *closing], measured)
+
+
+def one_lead() -> list[str]:
+    """Time one lead, as a request asks for it."""
+    lines = []
     for size, budget in ((200, 100), (10_000, 2_000)):
         kernel, engine = online(size)
         lines.append(
-            f"\nOne lead with {size:,} engagements: {kernel:,.0f} µs from its arrays (goal below "
-            f"{budget:,}), {engine:,.0f} µs with frames around it."
+            f"One lead with {size:,} engagements: {kernel:,.0f} µs from its arrays (goal below "
+            f"{budget:,}), {engine:,.0f} µs with frames around it.\n"
         )
-    text = "\n".join(lines)
-    print(text)
-    if wanted.write_docs:
-        DOCS.mkdir(parents=True, exist_ok=True)
-        command = f"python benchmarks/feature_speed.py --engagements {wanted.engagements}"
-        (DOCS / "features.md").write_text(f"# Speed of the features\n\n`{command}`\n\n{text}\n")
+    return lines
 
 
-def measure(folder: Path, engagements: int) -> list[str]:
+def exponent(measured: dict[int, list[Row]]) -> list[str]:
+    """Say how the time of all features grows with the size."""
+    if len(measured) < 2:
+        return []
+    least, most = min(measured), max(measured)
+    one, other = (
+        next(row[2] for row in measured[size] if row[0].startswith("all")) for size in (least, most)
+    )
+    power = float(np.log(other / one) / np.log(most / least))
+    return [
+        f"From {least:,} to {most:,} engagements the time of all features grows as n^{power:.2f}.\n"
+    ]
+
+
+def measure(folder: Path, engagements: int) -> tuple[list[Row], list[str]]:
     """Time every way on the same files, and see that they agree."""
-    history = read_history(folder)
-    every = default_features(history)
+    every = default_features(read_history(folder))
     plain = [f for f in every if f.source == "engagements" and f.aggregate in PLAIN]
     snapshots = pq.read_metadata(folder / "snapshots.parquet").num_rows
-    with_kernel(folder, every)  # compiled and cached before anything is timed
-    floor, _ = timed(lambda: scan_and_sort(folder), 3)
-    rows = [("scan", timed(lambda: scan(folder), 3)[0], 0), ("scan and sort", floor, 0)]
-    rows.append(
-        (f"all {len(every)} features", timed(lambda: with_kernel(folder, every), 3)[0], len(every))
-    )
-    ours, wanted = timed(lambda: with_kernel(folder, plain), 3)
-    rows.append((f"the {len(plain)} plain ones", ours, len(plain)))
-    for label, way in (("DuckDB, one query", with_duckdb), ("pandas", with_pandas)):
-        seconds, found = timed(lambda way=way: way(folder, plain), 1)
+    much = engagements > MUCH
+    with_kernel(folder, plain[:1])  # compiled and cached before anything is timed
+    again = 1 if much else 3
+    rows = [("scan", 0, timed(lambda: scan(folder), 3)[0])]
+    rows.append(("scan and sort", 0, timed(lambda: scan_and_sort(folder), 3)[0]))
+    seconds = timed(lambda: with_kernel(folder, every).shape, again)[0]
+    rows.append((f"all {len(every)} features", len(every), seconds))
+    seconds, wanted = timed(lambda: with_kernel(folder, plain), again)
+    rows.append((f"the {len(plain)} plain ones", len(plain), seconds))
+    parts = max(1, engagements // MUCH * 2)
+    ways = {
+        "Polars": lambda: with_polars(folder, plain, parts),
+        "DuckDB": lambda: with_duckdb(folder, plain, parts),
+    }
+    if not much:
+        ways["pandas"] = lambda: with_pandas(folder, plain)
+    for label, way in ways.items():
+        seconds, found = timed(way, 1)
         pd.testing.assert_frame_equal(found, wanted, check_exact=True, check_index_type=False)
-        rows.append((label, seconds, len(plain)))
-    lines = [
+        shown = f"{label}, {parts} parts" if parts > 1 else label
+        rows.append((shown, len(plain), seconds))
+    return rows, [
         f"{engagements:,} engagements, {snapshots:,} snapshots, from Parquet files to a frame.\n",
+        *table(rows),
+        "",
+    ]
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Return the Markdown of what was measured."""
+    floor, ours = rows[1][2], rows[3][2]
+    lines = [
         "| way | features | seconds | scan and sort = 1 | the plain ones = 1 |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for label, seconds, count in rows:
+    for label, count, seconds in rows:
         ratios = f"{seconds / floor:.1f} | {seconds / ours:.1f}"
         lines.append(f"| {label} | {count or ''} | {seconds:.2f} | {ratios} |")
     return lines
+
+
+def write_docs(sizes: list[int], lines: list[str], measured: dict[int, list[Row]]) -> None:
+    """Write the page and its picture."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    plot(measured, DOCS / "features.svg")
+    asked = " ".join(str(size) for size in sizes)
+    command = f"python benchmarks/feature_speed.py --engagements {asked} --write-docs"
+    text = "\n".join(lines)
+    (DOCS / "features.md").write_text(
+        f"# Speed of the features\n\n`{command}`\n\n![seconds by way](features.svg)\n\n{text}"
+    )
+
+
+def plot(measured: dict[int, list[Row]], file: Path) -> None:
+    """Draw the seconds of every way."""
+    mpl.rcParams["svg.hashsalt"] = "smarketing"
+    figure, axes = plt.subplots(len(measured), figsize=(8, 2.6 * len(measured)), squeeze=False)
+    for ax, (size, rows) in zip(axes[:, 0], measured.items(), strict=True):
+        shown = list(reversed(rows[1:]))
+        bars = ax.barh([row[0] for row in shown], [row[2] for row in shown], color="#3b6ea5")
+        ax.bar_label(bars, fmt="%.1f s", padding=3)
+        ax.set_title(f"{size:,} engagements", loc="left", fontsize=10)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.margins(x=0.15)
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
 
 
 if __name__ == "__main__":

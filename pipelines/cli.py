@@ -22,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+keys = typer.Typer(help="API keys of the service: create, list, revoke.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
 Config = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; smarketing.toml by default.")
 ]
@@ -229,6 +232,33 @@ def erase(
 def quarantine(as_json: AsJson = False, config: Config = None) -> None:
     """List the rows that were set aside, with the reasons."""
     _verb("quarantine").run(Settings.load(config), as_json=as_json)
+
+
+@keys.command("create")
+def keys_create(
+    role: Annotated[str, typer.Option(help="crm, sales, marketing or admin.")],
+    note: Annotated[str, typer.Option(help="Whom or what it is for.")] = "",
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Make a key and print it, this once."""
+    _verb("keys").create(Settings.load(config), role, note, as_json=as_json)
+
+
+@keys.command("list")
+def keys_list(as_json: AsJson = False, config: Config = None) -> None:
+    """List the keys by id, role and note."""
+    _verb("keys").show(Settings.load(config), as_json=as_json)
+
+
+@keys.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="Id of the key.")],
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Refuse a key from now on."""
+    _verb("keys").revoke(Settings.load(config), key_id, as_json=as_json)
 
 
 def main() -> None:

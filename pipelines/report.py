@@ -26,6 +26,9 @@ _PLOTS = {
     "reliability": "Promised against observed",
     "gain": "Wins found by working the best leads first",
     "baselines": "Beside the alternatives",
+    "weekly": "Wins reached at the team's capacity",
+    "segments": "Promised against observed, part by part",
+    "learning": "What more data would bring",
 }
 
 

@@ -117,6 +117,7 @@ def train(
             folds=wanted.folds,
             seed=wanted.seed,
             min_conversions=wanted.min_conversions,
+            min_boosting=wanted.min_boosting,
             storage=settings.tracking.search_storage,
             progress=lambda done, best: progress.update(
                 task, completed=done, note=f"log loss {best:.4f}"
@@ -204,3 +205,18 @@ def show(trained: Trained) -> None:
         ("", *_HEADINGS.values()),
         [(name, *(f"{row[metric]:.4f}" for metric in _HEADINGS)) for name, row in table.iterrows()],
     )
+    weekly = evaluation.weekly
+    if len(weekly):
+        context.print_table(
+            f"Wins reached when sales works {weekly['per_week'].iloc[0]:,} leads a week",
+            ("order of work", "wins", "95 % interval", "of all wins"),
+            [
+                (
+                    row.order,
+                    f"{row.wins:,}",
+                    f"{row.low:,.0f} to {row.high:,.0f}",
+                    f"{row.share:.0%}",
+                )
+                for row in weekly.itertuples()
+            ],
+        )

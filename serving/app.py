@@ -13,16 +13,22 @@ import pandas as pd
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from history import HistoryError, StoreError
-from serving import pages, reading
+from serving import pages, reading, signin
+from serving.access_log import AccessLog
 from serving.contract import LeadScore, LeadToScore, Problem, Refusal, ScoreRequest, Written
 from serving.desk import Desk
 from serving.errors import NotReadyError, RequestError, UnknownLeadError
+from serving.guard import Guard
+from serving.live import history_age
+from serving.metrics import Meters
 from serving.openapi import openapi_document
+from serving.security import Doorman
 
 WRITABLE = ("engagements", "outcomes", "leads", "accounts", "dispositions")
 _MOST_QUEUED = 1000
@@ -31,13 +37,16 @@ _log = logging.getLogger("smarketing.app")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(desk: Desk) -> Starlette:
+def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     """Build the application around a desk, which holds the model and the store.
 
     Parameters
     ----------
     desk : does the work; the application only reads requests and writes answers.
+    log : the access log; none where missing.
     """
+    meters = desk.meters
+    doorman = Doorman(None if desk.url is None else lambda: desk.store)
     document = orjson.dumps(openapi_document(desk.settings.serving.max_leads))
     reads: dict[str, Callable[[Request], Any]] = {
         "/leads/{lead_id:path}": lambda request: desk.lead(request.path_params["lead_id"]),
@@ -46,10 +55,17 @@ def create_app(desk: Desk) -> Starlette:
         ),
         "/importance": lambda _: desk.importance(),
         "/model": lambda _: desk.about(),
+        "/readyz/details": lambda _: readiness(desk),
     }
+    guard = Middleware(
+        Guard, doorman=doorman, settings=desk.settings.serving, meters=meters, log=log
+    )
     return Starlette(
+        middleware=[guard],
         routes=[
             Route("/", _page(desk), methods=["GET"]),
+            Route("/metrics", _metrics(desk, meters), methods=["GET"]),
+            *signin.routes(doorman),
             Route("/score", _score(desk), methods=["POST"]),
             *(Route(f"/{name}", _write(desk, name), methods=["POST"]) for name in WRITABLE),
             *(Route(path, _read(work), methods=["GET"]) for path, work in reads.items()),
@@ -65,6 +81,12 @@ def create_app(desk: Desk) -> Starlette:
             Exception: _failed,
         },
     )
+
+
+def readiness(desk: Desk) -> dict[str, Any]:
+    """Return whether the service can score, with which version, and what is wrong."""
+    about = desk.about()
+    return {"ready": about["ready"], "version": about["version"], "problem": about["problem"]}
 
 
 def _score(desk: Desk) -> Endpoint:
@@ -139,6 +161,19 @@ def _read(work: Callable[[Request], Any]) -> Endpoint:
     return read
 
 
+def _metrics(desk: Desk, meters: Meters) -> Endpoint:
+    def text() -> bytes:
+        age = history_age(desk)
+        if age is not None:
+            meters.history_age(age)
+        return meters.text()
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await asyncio.to_thread(text), media_type="text/plain; version=0.0.4")
+
+    return metrics
+
+
 def _page(desk: Desk) -> Endpoint:
     async def page(_request: Request) -> Response:
         return HTMLResponse(await asyncio.to_thread(pages.start, desk))
@@ -173,7 +208,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
         answer = _problem(error.status_code, error.detail)
         answer.headers.update(error.headers or {})
         return answer
-    return _problem(error.status if isinstance(error, RequestError) else 400, str(error))
+    if not isinstance(error, RequestError):
+        return _problem(400, str(error))
+    answer = _problem(error.status, str(error))
+    answer.headers.update(error.headers)
+    return answer
 
 
 async def _misfit(_request: Request, error: Exception) -> Response:
@@ -189,5 +228,6 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    # The path may hold the id of a lead: it stays out of the log.
+    _log.error("%s failed", request.method, exc_info=error)
     return _problem(500, "an error of ours, not of yours; it is in the log of the service")

@@ -1,47 +1,38 @@
-"""The history that a request is scored on: what the store knows, and what the request adds."""
+"""What a request is scored on: what the store knows, and what the request adds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from history import History, Store
-from history.reading import read_rows
+from history import Store
+from history.history import micros
+from history.lead_rows import Account, Change, Lead, LeadRows, Row, read_lead_rows
 from serving.body import MOMENT, Wanted
-from serving.live import reading
+
+_MOMENT_US = int(MOMENT.value // 1000)
 
 
-def stored_history(store: Store | None, wanted: Sequence[Wanted], now: pd.Timestamp) -> History:
+def stored_rows(
+    store: Store | None, wanted: Sequence[Wanted], of_colleagues: Collection[str] | None = None
+) -> LeadRows:
     """Read what the store knows of these leads, of the accounts that they name, and of colleagues.
 
     Parameters
     ----------
     store : the live history; None where there is none.
     wanted : the leads, known or not.
-    now : the end of the history.
+    of_colleagues : which columns of what colleagues did are wanted; all where missing.
     """
     if store is None:
-        return History.from_frames({}, observed_until=now)
-    ids = list(dict.fromkeys(each.lead_id for each in wanted))
-    named = [each.body.account_id for each in wanted if each.body is not None]
-    accounts = sorted({account for account in named if account is not None})
-    if not accounts:
-        return store.lead_history(ids, observed_until=now)
-    with reading(store) as connection:
-        colleagues = read_rows(connection, "leads", "account_id", accounts)["lead_id"]
-        rows = read_rows(connection, "accounts", "account_id", accounts)
-    history = store.lead_history(list(dict.fromkeys([*ids, *colleagues])), observed_until=now)
-    new = rows[~rows["account_id"].isin(history.accounts["account_id"])]
-    if new.empty:
-        return history
-    frames = history.frames() | {"accounts": _joined(history.accounts, new)}
-    return History.from_frames(frames, observed_until=now, current_only=history.current_only)
+        return LeadRows()
+    named = {each.body.account_id for each in wanted if each.body is not None} - {None}
+    ids = [each.lead_id for each in wanted]
+    return read_lead_rows(store, ids, sorted(map(str, named)), of_colleagues)
 
 
-def batches(stored: History, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
+def batches(stored: LeadRows, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
     """Part leads so that nothing that a request tells of one reaches the score of another.
 
     Leads named by id alone go together. Of those that the request describes, no two of one batch
@@ -49,11 +40,10 @@ def batches(stored: History, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
     """
     plain = [each for each in wanted if each.body is None]
     parts: list[tuple[set[str], list[Wanted]]] = []
-    account_of = stored.leads.set_index("lead_id")["account_id"].dropna().to_dict()
     for each in wanted:
         if each.body is None:
             continue
-        account = account_of.get(each.lead_id) or each.body.account_id
+        account = _account_of(stored, each)
         keys = {f"lead {each.lead_id}", f"account {account}" if account else ""} - {""}
         fitting = next((part for part in parts if not part[0] & keys), None)
         if fitting is None:
@@ -64,8 +54,8 @@ def batches(stored: History, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
     return ([plain] if plain else []) + [part for _, part in parts]
 
 
-def assembled(stored: History, batch: Sequence[Wanted]) -> History:
-    """Return the stored history with what the request tells of a batch of leads.
+def assembled(stored: LeadRows, batch: Sequence[Wanted]) -> LeadRows:
+    """Return what is stored with what the request tells of a batch of leads.
 
     A lead that the store does not know is added as described. Of one that it knows, attributes
     from the request are its values at the cutoff. Engagements join those in the store; one that
@@ -74,102 +64,59 @@ def assembled(stored: History, batch: Sequence[Wanted]) -> History:
     told = [each for each in batch if each.body is not None]
     if not told:
         return stored
-    known = set(stored.leads["lead_id"])
-    frames = stored.frames()
-    accounts = _accounts(stored, told)
-    new = [_lead(each, accounts.get(each.place)) for each in told if each.lead_id not in known]
-    frames["leads"] = _settled(_joined(stored.leads, pd.DataFrame(new)), told, accounts)
-    frames["accounts"], changes = _described_accounts(stored, told, accounts)
+    leads, accounts = dict(stored.leads), dict(stored.accounts)
+    changes = dict(stored.changes)
     for each in told:
-        if each.lead_id in known and each.body is not None:
-            changes += _changes("lead", each.lead_id, each.body.attributes, each.as_of)
-    frames["attribute_history"] = _joined(stored.attribute_history, pd.DataFrame(changes))
-    touches = [w.body.engagements for w in told if w.body and w.body.engagements is not None]
-    if touches:
-        joined = _joined(stored.engagements, pd.concat(touches, ignore_index=True))
-        frames["engagements"] = joined.drop_duplicates("engagement_id", keep="last")
-    return History.from_frames(
-        frames, observed_until=stored.observed_until, current_only=stored.current_only
+        body = each.body
+        if body is None:
+            continue
+        account = _account_of(stored, each)
+        known = stored.leads.get(each.lead_id)
+        if known is None:
+            leads[each.lead_id] = Lead(micros(each.created_at), account, body.attributes)
+        else:
+            leads[each.lead_id] = known._replace(account=account)
+            _tell(changes, "lead", each.lead_id, body.attributes, each)
+        if body.account and account is not None:
+            if account in stored.accounts:
+                _tell(changes, "account", account, body.account, each)
+            else:
+                accounts[account] = Account(None, body.account)
+    touches = [row for each in told if each.body is not None for row in each.body.engagements]
+    return replace(
+        stored,
+        leads=leads,
+        accounts=accounts,
+        changes=changes,
+        engagements=_joined(stored.engagements, touches) if touches else stored.engagements,
     )
 
 
-def _accounts(stored: History, told: Iterable[Wanted]) -> dict[int, str]:
-    """Return the account of each described lead, by place; one is made up where it needs one."""
-    account_of = stored.leads.set_index("lead_id")["account_id"].dropna().to_dict()
-    accounts: dict[int, str] = {}
-    for each in told:
-        if each.body is None:
-            continue
-        account = account_of.get(each.lead_id) or each.body.account_id
-        if account is None and each.body.account:
-            account = f"the account of {each.lead_id}"
-        if account is not None:
-            accounts[each.place] = str(account)
-    return accounts
+def _account_of(stored: LeadRows, wanted: Wanted) -> str | None:
+    """Return the account of a described lead; one is made up where it needs one."""
+    known = stored.leads.get(wanted.lead_id)
+    if known is not None and known.account is not None:
+        return known.account
+    if wanted.body is None or wanted.body.account_id is not None:
+        return None if wanted.body is None else wanted.body.account_id
+    return f"the account of {wanted.lead_id}" if wanted.body.account else None
 
 
-def _lead(wanted: Wanted, account: str | None) -> dict[str, Any]:
-    attributes = {} if wanted.body is None else wanted.body.attributes
-    own = {"lead_id": wanted.lead_id, "created_at": wanted.created_at, "account_id": account}
-    return {**attributes, **own}
-
-
-def _settled(leads: pd.DataFrame, told: Iterable[Wanted], accounts: dict[int, str]) -> pd.DataFrame:
-    """Put described leads into their accounts where the store has none for them."""
-    account_of = {each.lead_id: accounts[each.place] for each in told if each.place in accounts}
-    named = leads["lead_id"].map(account_of).astype("str")
-    return leads.assign(account_id=leads["account_id"].fillna(named))
-
-
-def _described_accounts(
-    stored: History, told: Iterable[Wanted], accounts: dict[int, str]
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    known = set(stored.accounts["account_id"])
-    new: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
-    for each in told:
-        if each.body is None or not each.body.account:
-            continue
-        account = accounts[each.place]
-        if account in known:
-            changes += _changes("account", account, each.body.account, each.as_of)
-        else:
-            new.append({**each.body.account, "account_id": account})
-    return _joined(stored.accounts, pd.DataFrame(new)), changes
-
-
-def _changes(
-    entity: str, entity_id: str, attributes: dict[str, Any], as_of: pd.Timestamp
-) -> list[dict[str, Any]]:
+def _tell(
+    changes: dict[tuple[str, str, str], list[Change]],
+    entity: str,
+    entity_id: str,
+    attributes: dict[str, Any],
+    wanted: Wanted,
+) -> None:
     """Say that attributes have these values from just before the cutoff."""
-    at = as_of - MOMENT
-    return [
-        {
-            "change_id": f"~{entity}/{entity_id}/{name}",
-            "entity": entity,
-            "entity_id": entity_id,
-            "field": name,
-            "value": value,
-            "valid_from": at,
-            "recorded_at": at,
-        }
-        for name, value in attributes.items()
-    ]
+    at = micros(wanted.as_of) - _MOMENT_US
+    for name, value in attributes.items():
+        key = (entity, entity_id, name)
+        change = Change(at, at, f"~{entity}/{entity_id}/{name}", value)
+        changes[key] = [*changes.get(key, []), change]
 
 
-def _joined(frame: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    """Append rows, whatever columns either side lacks."""
-    if more.empty:
-        return frame
-    names = list(dict.fromkeys([*frame.columns, *more.columns]))
-    columns: dict[str, Any] = {}
-    for name in names:
-        parts = [_objects(part, name) for part in (frame, more)]
-        columns[name] = np.concatenate(parts)
-    return pd.DataFrame(columns)
-
-
-def _objects(frame: pd.DataFrame, name: str) -> np.ndarray:
-    if name not in frame.columns:
-        return np.full(len(frame), np.nan, dtype=object)
-    return frame[name].astype(object).to_numpy(dtype=object, na_value=np.nan)
+def _joined(rows: Iterable[Row], more: Iterable[Row]) -> list[Row]:
+    """Append engagements; of one id the last counts."""
+    return list({row[0]: row for row in [*rows, *more]}.values())

@@ -8,15 +8,18 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 
 from history import HistoryError
 from history.conform import EARLIEST, LATEST, conform
+from history.lead_rows import Row
+from history.schema import STORED
 from history.tables import ENGAGEMENTS
+from history.upsert import rows
 from serving.contract import LeadToScore
 
 MOMENT = pd.Timedelta(microseconds=1)
+_OCCURRED = ENGAGEMENTS.names.index("occurred_at")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +30,14 @@ class Body:
     ----------
     created_at, account_id : where the request names them.
     attributes, account : of the lead and of its account.
-    engagements : canonical rows, none for an empty frame.
+    engagements : rows with the columns of the contract, times in UTC microseconds.
     """
 
     created_at: pd.Timestamp | None = None
     account_id: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     account: dict[str, Any] = field(default_factory=dict)
-    engagements: pd.DataFrame | None = None
+    engagements: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +62,10 @@ class Wanted:
         if self.body is not None and self.body.created_at is not None:
             return self.body.created_at
         first = self.as_of - MOMENT
-        if self.body is None or self.body.engagements is None:
+        if self.body is None or not self.body.engagements:
             return first
-        return min(first, self.body.engagements["occurred_at"].min())
+        earliest = min(row[_OCCURRED] for row in self.body.engagements)
+        return min(first, pd.Timestamp(earliest, unit="us", tz="UTC").as_unit("us"))
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def instant(text: str, name: str, timezone: str | None) -> pd.Timestamp:
     return max(EARLIEST, pd.Timestamp(moment).tz_convert("UTC").as_unit("us"))
 
 
-def _body(lead: LeadToScore, touches: pd.DataFrame | None, timezone: str | None) -> Body | None:
+def _body(lead: LeadToScore, touches: list[Row] | None, timezone: str | None) -> Body | None:
     if lead.attributes is None and lead.account is None and not lead.engagements:
         return None
     if touches is None and lead.engagements:
@@ -147,7 +151,7 @@ def _body(lead: LeadToScore, touches: pd.DataFrame | None, timezone: str | None)
         account_id=_id(belongs if belongs is not None else named),
         attributes=attributes,
         account=account,
-        engagements=touches,
+        engagements=touches or (),
     )
 
 
@@ -170,7 +174,7 @@ def _plain(fields: dict[str, Any] | None) -> dict[str, Any]:
 
 def _all_touches(
     leads: Sequence[tuple[int, LeadToScore]], timezone: str | None
-) -> dict[int, pd.DataFrame]:
+) -> dict[int, list[Row]]:
     """Read the engagements of all leads at once; nothing where any of them is in doubt.
 
     Leads without an entry are then read one by one, and only the doubtful ones refused.
@@ -180,28 +184,30 @@ def _all_touches(
         return {}
     places = [place for place, lead in told for _ in lead.engagements or ()]
     try:
-        frame = _touches(told, timezone)
+        found = _touches(told, timezone)
     except HistoryError:
         return {}
-    if len(frame) != len(places):
+    if len(found) != len(places):
         return {}
-    at = np.asarray(places)
-    return {place: frame[at == place] for place, _ in told}
+    by_place: dict[int, list[Row]] = {}
+    for place, row in zip(places, found, strict=True):
+        by_place.setdefault(place, []).append(row)
+    return by_place
 
 
-def _touches(told: Sequence[tuple[int, LeadToScore]], timezone: str | None) -> pd.DataFrame:
+def _touches(told: Sequence[tuple[int, LeadToScore]], timezone: str | None) -> list[Row]:
     """Bring engagements to their contract.
 
     Raises
     ------
     HistoryError : a row breaks the contract; the first one is named.
     """
-    rows = [
+    raw = [
         {**touch.model_dump(), "lead_id": lead.lead_id}
         for _, lead in told
         for touch in lead.engagements or ()
     ]
-    read = conform(ENGAGEMENTS, pd.DataFrame(rows), origin="engagements", timezone=timezone)
+    read = conform(ENGAGEMENTS, pd.DataFrame(raw), origin="engagements", timezone=timezone)
     if read.rejects:
         raise HistoryError(str(read.rejects[0]))
-    return read.frame
+    return rows(STORED["engagements"], read.frame)

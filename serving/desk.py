@@ -13,6 +13,7 @@ import pandas as pd
 from history import Store, StoreError, open_store
 from history.reading import read_rows
 from history.rejects import Reject
+from history.score_log import read_scores
 from history.upsert import Counts
 from models.errors import ModelError
 from models.explanation import importance
@@ -20,12 +21,17 @@ from serving.champion import ChampionSource
 from serving.contract import LeadToScore
 from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
 from serving.live import reading
+from serving.metrics import Meters
 from serving.ranking import Ranking
-from serving.rows import records, timeline
-from serving.scorer import Scorer
+from serving.rows import records, scores_over_time, timeline
+from serving.score_log import ScoreLog
+from serving.scorer import Scorer, Served
 from settings import Settings
 
 _LOOK_EVERY_S = 3.0
+_SHOWN = 200
+"""Past scores of a lead that are shown."""
+
 _log = logging.getLogger("smarketing.desk")
 
 
@@ -48,6 +54,8 @@ class Desk:
         self.url = url
         self.problem = "the service is starting: the champion has not been looked for yet"
         self.ranking = Ranking(settings)
+        self.meters = Meters()
+        self.score_log = None if url is None else ScoreLog(lambda: self.store)
         self._scorer: Scorer | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
@@ -59,8 +67,10 @@ class Desk:
         threading.Thread(target=self._watch, name="champion", daemon=True).start()
 
     def close(self) -> None:
-        """Stop looking, and let go of the store."""
+        """Stop looking, write the scores that are waiting, and let go of the store."""
         self._closed.set()
+        if self.score_log is not None:
+            self.score_log.close()
         if self._store is not None:
             self._store.engine.dispose()
 
@@ -138,7 +148,7 @@ class Desk:
         )
 
     def lead(self, lead_id: str) -> dict[str, Any]:
-        """Return all that is known of a lead: attributes, timeline, score and reasons.
+        """Return all that is known of a lead: attributes, timeline, score, reasons, past scores.
 
         Raises
         ------
@@ -154,7 +164,12 @@ class Desk:
             top = self.settings.serving.default_reasons
             score = self.scorer.score([(0, wanted)], top, now)[0].model_dump()
         lead = records(history.leads)[0]
-        return {"lead": lead, "timeline": timeline(history), "score": score}
+        return {
+            "lead": lead,
+            "timeline": timeline(history),
+            "score": score,
+            "scores": scores_over_time(read_scores(self.store, lead_id=lead_id, newest=_SHOWN)),
+        }
 
     def queue(self, limit: int) -> dict[str, Any]:
         """Return the open leads, best first.
@@ -225,9 +240,16 @@ class Desk:
             deal = self._deal(store)
         except StoreError as error:
             raise ModelError(f"the history cannot be opened: {error}") from error
-        scorer = Scorer(champion, self.settings, store, deal)
+        scorer = Scorer(champion, self.settings, store, deal, self._told)
         scorer.warm(self.now())
         return scorer
+
+    def _told(self, served: Served) -> None:
+        """Take note of what was scored."""
+        grades = [each.grade for each in served.scores]
+        self.meters.scored(grades, served.feature_s, served.model_s)
+        if self.score_log is not None:
+            self.score_log.note(served.scores)
 
     def _deal(self, store: Store | None) -> float:
         """Return the value of a win: as configured, else the median of the won amounts."""

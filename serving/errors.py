@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class NotReadyError(ValueError):
     """There is no model to score with; the message says why and what to do."""
@@ -22,8 +24,10 @@ class RequestError(ValueError):
     ----------
     status : of the HTTP answer.
     message : what is wrong, where, and what was expected.
+    headers : to send with it.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = dict(headers or {})

@@ -12,11 +12,38 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from history import HistoryError, open_store
+from history.keys import list_keys
+from serving.security import is_loopback
 from settings import Settings, SettingsError
+
+_LONGER_S = 10.0
+"""BentoML gives a request up so much later than our own guard, which says why."""
 
 
 class PortError(ValueError):
     """The service cannot listen where it was told to."""
+
+
+class OpenError(ValueError):
+    """The service would be open to strangers."""
+
+
+def check_access(settings: Settings, address: str) -> None:
+    """Refuse to listen where others can reach the service as long as it has no key.
+
+    Raises
+    ------
+    OpenError : with what to do about it.
+    StoreError : the store with the keys cannot be opened.
+    """
+    if is_loopback(address):
+        return
+    if all(key.revoked_at is not None for key in list_keys(open_store(settings.history.url))):
+        raise OpenError(
+            f"others can reach {address}, and there is no API key yet: make one with "
+            "smarketing keys create --role admin, or listen on 127.0.0.1"
+        )
 
 
 def check_port(host: str, port: int) -> None:
@@ -53,8 +80,10 @@ def launch(settings: Settings, host: str | None = None, port: int | None = None)
     Raises
     ------
     PortError : the port is taken, or the address is not ours.
+    OpenError : others could reach it, and no API key was made.
     """
     address, number = _address(host or settings.serving.host), port or settings.serving.port
+    check_access(settings, address)
     check_port(address, number)
     shown = f"[{address}]" if ":" in address else address
     words = [sys.executable, "-m", "bentoml", "serve", "serving.service:Smarketing"]
@@ -69,7 +98,9 @@ def launch(settings: Settings, host: str | None = None, port: int | None = None)
 
 
 def _environment(settings: Settings, scratch: str) -> dict[str, str]:
-    override = {"services": {"smarketing": {"workers": settings.serving.workers}}}
+    traffic = {"timeout": settings.serving.timeout_s + _LONGER_S}
+    service = {"workers": settings.serving.workers, "traffic": traffic}
+    override = {"services": {"smarketing": service}}
     return {
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_CONFIG_OVERRIDE_JSON": json.dumps(override),
@@ -125,7 +156,7 @@ def main() -> None:
         if options.config is not None:
             os.environ["SMARKETING_CONFIG"] = str(options.config.resolve())
         raise SystemExit(launch(Settings.load(options.config), options.host, options.port))
-    except (PortError, SettingsError) as error:
+    except (PortError, OpenError, SettingsError, HistoryError) as error:
         _say(f"smarketing: {error}")
         raise SystemExit(2) from None
 

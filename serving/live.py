@@ -4,11 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from sqlalchemy import Connection
+import pandas as pd
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from history import Store, StoreError
+from history.history import micros
+from history.schema import STORED
+
+
+class HasStore(Protocol):
+    """Somebody who may hold the live store."""
+
+    url: str | None
+
+    def now(self) -> pd.Timestamp:
+        """Return this instant."""
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+
+
+def history_age(holder: HasStore) -> float | None:
+    """Return the seconds since the newest engagement or outcome was learned of.
+
+    None where there is no history, it holds none, or it cannot be read: whoever scrapes must
+    get the other figures all the same.
+    """
+    if holder.url is None:
+        return None
+    try:
+        with reading(holder.store) as connection:
+            found = [
+                connection.execute(select(func.max(STORED[name].c.recorded_at))).scalar_one()
+                for name in ("engagements", "outcomes")
+            ]
+    except StoreError:
+        return None
+    newest = max((int(each) for each in found if each is not None), default=None)
+    return None if newest is None else max(0.0, (micros(holder.now()) - newest) / 1e6)
 
 
 @contextmanager

@@ -22,3 +22,14 @@ def timeline(history: History) -> list[dict[str, Any]]:
         what = table.removesuffix("s")
         parts += [{"what": what, **row} for row in records(history.frames()[table])]
     return sorted(parts, key=lambda row: row["occurred_at"], reverse=True)
+
+
+def scores_over_time(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return past scores of a lead as its page draws them, the oldest first.
+
+    Parameters
+    ----------
+    scores : as `history.score_log.read_scores` returns them.
+    """
+    shown = ["scored_at", "as_of", "probability", "score", "grade", "model_version", "status"]
+    return records(scores[shown])

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from features import FeatureMatrix, compute_features
-from features.snapshots import is_open
-from history import History, Store
-from models import score
+from features import LiveEngine, LiveValues
+from history import Store
+from history.history import micros
+from history.lead_rows import LeadRows
+from history.score_log import ServedScore
+from models.scoring import ScoredRows, score_columns
 from serving.answers import Answers
-from serving.assembly import assembled, batches, stored_history
+from serving.assembly import assembled, batches, stored_rows
 from serving.body import Wanted, understand
 from serving.champion import Champion
 from serving.contract import LeadScore, LeadToScore, Touch
 from settings import Settings
 
 _WEEK = pd.Timedelta(days=7)
+_WEEK_US = 7 * 86_400_000_000
+_US = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """What was scored at once, for the score log and the metrics.
+
+    Parameters
+    ----------
+    scores : one for each lead.
+    feature_s, model_s : seconds that all of them took.
+    """
+
+    scores: Sequence[ServedScore]
+    feature_s: float
+    model_s: float
+
+
+def _nobody(_served: Served) -> None:
+    return None
 
 
 class Scorer:
@@ -31,15 +56,25 @@ class Scorer:
     settings : thresholds and zone.
     store : the live history; None where only leads described in the request are scored.
     deal : value of a win in money, 0 when unknown.
+    tell : is told what was scored.
     """
 
     def __init__(
-        self, champion: Champion, settings: Settings, store: Store | None, deal: float
+        self,
+        champion: Champion,
+        settings: Settings,
+        store: Store | None,
+        deal: float,
+        tell: Callable[[Served], None] = _nobody,
     ) -> None:
         self.champion = champion
         self.settings = settings
         self.store = store
         self.answers = Answers(champion.model.horizons, champion.version, deal)
+        self._tell = tell
+        self._engine = LiveEngine(champion.model.features)
+        self._of_colleagues = self._engine.of_colleagues
+        self._names = tuple(champion.model.names)
 
     def score(
         self, leads: Sequence[tuple[int, LeadToScore]], top_reasons: int, now: pd.Timestamp
@@ -60,15 +95,9 @@ class Scorer:
         ------
         StoreError : the history cannot be read.
         """
-        wanted, unclear = understand(leads, now, self.settings.history.timezone)
-        answers = {
-            each.place: self.answers.refusal(each.lead_id, each.as_of, "invalid", each.message)
-            for each in unclear
-        }
-        stored = stored_history(self.store, wanted, now) if wanted else None
-        if stored is not None:
-            for batch in batches(stored, wanted):
-                answers.update(self._score(assembled(stored, batch), batch, top_reasons))
+        answers, served = self._score_all(leads, top_reasons, now)
+        if served is not None:
+            self._tell(served)
         return answers
 
     def warm(self, now: pd.Timestamp) -> None:
@@ -80,78 +109,136 @@ class Scorer:
             attributes={"created_at": created, "account_id": "warm-up"},
             engagements=[touch],
         )
-        self.score([(0, lead)], 1, now)
+        self._score_all([(0, lead)], 1, now)
+
+    def _score_all(
+        self, leads: Sequence[tuple[int, LeadToScore]], top_reasons: int, now: pd.Timestamp
+    ) -> tuple[dict[int, LeadScore], Served | None]:
+        wanted, unclear = understand(leads, now, self.settings.history.timezone)
+        answers = {
+            each.place: self.answers.refusal(each.lead_id, each.as_of, "invalid", each.message)
+            for each in unclear
+        }
+        served: list[Served] = []
+        if wanted:
+            begun = time.perf_counter()
+            stored = stored_rows(self.store, wanted, self._of_colleagues)
+            for batch in batches(stored, wanted):
+                known = assembled(stored, batch)
+                served += self._score(known, batch, top_reasons, now, begun, answers)
+                begun = time.perf_counter()
+        if not served:
+            return answers, None
+        return answers, Served(
+            [score for each in served for score in each.scores],
+            math.fsum(each.feature_s for each in served),
+            math.fsum(each.model_s for each in served),
+        )
 
     def _score(
-        self, history: History, batch: Sequence[Wanted], top_reasons: int
-    ) -> dict[int, LeadScore]:
-        created = history.leads.set_index("lead_id")["created_at"]
-        answers: dict[int, LeadScore] = {}
+        self,
+        known: LeadRows,
+        batch: Sequence[Wanted],
+        top_reasons: int,
+        now: pd.Timestamp,
+        begun: float,
+        answers: dict[int, LeadScore],
+    ) -> list[Served]:
+        """Answer a batch, and return what was scored of it, if anything was."""
         ready: list[Wanted] = []
         for each in batch:
-            refusal = self._refusal(each, created)
+            refusal = self._refusal(each, known)
             if refusal is None:
                 ready.append(each)
             else:
                 answers[each.place] = refusal
-        if ready:
-            answers.update(self._answers(history, ready, created, top_reasons))
-        return answers
+        if not ready:
+            return []
+        as_of = np.array([micros(each.as_of) for each in ready], dtype=np.int64)
+        before = as_of - _WEEK_US
+        older = [i for i, each in enumerate(ready) if before[i] > known.leads[each.lead_id].created]
+        ids = [each.lead_id for each in ready]
+        values = self._engine.compute(
+            known, ids + [ids[i] for i in older], np.concatenate([as_of, before[older]])
+        )
+        between = time.perf_counter()
+        rows = score_columns(
+            self.champion.model,
+            values.columns,
+            grades=self.settings.grades,
+            explained=len(ready),
+            top_reasons=top_reasons,
+        )
+        earlier = dict(zip(older, rows.points[len(ready) :].tolist(), strict=True))
+        for i, each in enumerate(ready):
+            answers[each.place] = self._answer(each, rows, i, earlier, values)
+        ended = time.perf_counter()
+        spent = (between - begun, ended - between)
+        return [self._served(ready, rows, values, now, spent, answers)]
 
-    def _refusal(self, wanted: Wanted, created: pd.Series) -> LeadScore | None:
+    def _refusal(self, wanted: Wanted, known: LeadRows) -> LeadScore | None:
+        lead = known.leads.get(wanted.lead_id)
+        if lead is not None and lead.created < micros(wanted.as_of):
+            return None
         as_of = wanted.as_of.isoformat()
-        if wanted.lead_id not in created.index:
+        if lead is None:
             message = (
                 f"the history knows no lead {wanted.lead_id!r}; send its attributes or "
                 "engagements to score it from the request alone"
             )
             return self.answers.refusal(wanted.lead_id, as_of, "unknown_lead", message)
-        born = created[wanted.lead_id]
-        if born < wanted.as_of:
-            return None
-        message = (
-            f"as_of: the lead was created at {born.isoformat()}, which is not before the cutoff "
-            f"{as_of}"
-        )
+        born = pd.Timestamp(lead.created, unit="us", tz="UTC").isoformat()
+        message = f"as_of: the lead was created at {born}, which is not before the cutoff {as_of}"
         return self.answers.refusal(wanted.lead_id, as_of, "invalid", message)
 
-    def _answers(
-        self, history: History, ready: Sequence[Wanted], created: pd.Series, top_reasons: int
-    ) -> dict[int, LeadScore]:
-        """Score snapshots, and the same leads a week before for the trend."""
-        ids = [each.lead_id for each in ready]
-        as_of = pd.Series([each.as_of for each in ready]).dt.as_unit("us")
-        snapshots = pd.DataFrame({"lead_id": ids, "as_of": as_of})
-        before = snapshots.assign(as_of=snapshots["as_of"] - _WEEK)
-        older = (before["as_of"] > before["lead_id"].map(created)).to_numpy()
-        both = pd.concat([snapshots, before[older]], ignore_index=True)
-        matrix = compute_features(history, both, self.champion.model.features)
-        count = len(ready)
-        scored = self._scored(matrix.take(np.arange(count)), top_reasons)
-        earlier = np.full(count, np.nan)
-        if older.any():
-            then = self._scored(matrix.take(np.arange(count, len(both))), 0)
-            earlier[older] = then["score"].to_numpy()
-        return self._rows(ready, scored, earlier, is_open(history, snapshots))
+    def _answer(
+        self,
+        wanted: Wanted,
+        rows: ScoredRows,
+        place: int,
+        earlier: dict[int, float],
+        values: LiveValues,
+    ) -> LeadScore:
+        chances = rows.probabilities[place].tolist()
+        row = {
+            "lead_id": wanted.lead_id,
+            "as_of": wanted.as_of,
+            "score": float(rows.points[place]),
+            "grade": str(rows.grades[place]),
+            "reasons": rows.reasons[place] if rows.reasons else [],
+        }
+        for horizon, chance in zip(self.answers.horizons, chances, strict=True):
+            row[f"probability_{horizon}d"] = chance
+        was = earlier.get(place, math.nan)
+        return self.answers.answer(row, was, still_open=bool(values.still_open[place]))
 
-    def _scored(self, matrix: FeatureMatrix, top_reasons: int) -> pd.DataFrame:
-        return score(
-            self.champion.model,
-            matrix,
-            grades=self.settings.grades,
-            top_reasons=top_reasons,
-            version=self.champion.version,
-        ).frame
-
-    def _rows(
+    def _served(
         self,
         ready: Sequence[Wanted],
-        scored: pd.DataFrame,
-        earlier: npt.NDArray[np.float64],
-        still_open: npt.NDArray[np.bool_],
-    ) -> dict[int, LeadScore]:
-        rows = scored.to_dict("records")
-        return {
-            each.place: self.answers.answer(row, float(earlier[i]), still_open=bool(still_open[i]))
-            for i, (each, row) in enumerate(zip(ready, rows, strict=True))
-        }
+        rows: ScoredRows,
+        values: LiveValues,
+        now: pd.Timestamp,
+        spent: tuple[float, float],
+        answers: dict[int, LeadScore],
+    ) -> Served:
+        each_us = [int(seconds * _US / len(ready)) for seconds in spent]
+        scores = [
+            ServedScore(
+                lead_id=wanted.lead_id,
+                as_of=micros(wanted.as_of),
+                scored_at=micros(now),
+                model_version=self.champion.version,
+                horizons=tuple(self.answers.horizons),
+                probabilities=tuple(rows.probabilities[place].tolist()),
+                score=float(rows.points[place]),
+                grade=str(rows.grades[place]),
+                status=answers[wanted.place].status,
+                reasons=rows.reasons[place] if rows.reasons else [],
+                names=self._names,
+                features=[column[place] for column in values.columns],
+                feature_us=each_us[0],
+                model_us=each_us[1],
+            )
+            for place, wanted in enumerate(ready)
+        ]
+        return Served(scores, *spent)

@@ -4,6 +4,7 @@ from features.build import build_training_set
 from features.compute import FeatureEngine, compute_features
 from features.declaration import Feature
 from features.definitions import default_features, describe
+from features.live import LiveEngine, LiveValues
 from features.snapshots import open_leads
 from features.training_set import FeatureMatrix, TrainingSet
 
@@ -11,6 +12,8 @@ __all__ = [
     "Feature",
     "FeatureEngine",
     "FeatureMatrix",
+    "LiveEngine",
+    "LiveValues",
     "TrainingSet",
     "build_training_set",
     "compute_features",

@@ -64,7 +64,7 @@ def build_training_set(
         snapshots=matrix.snapshots,
         values=matrix.values,
         features=matrix.features,
-        history_digest=matrix.history_digest,
+        history_digest=history.digest(),
         labels=labels.converted,
         days_to_conversion=labels.days_to_conversion,
         days_observed=labels.days_observed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,14 @@ class Cutoffs:
     Parameters
     ----------
     lead, account : code of the lead and of its account, -1 for no account.
+    member : number of the lead among those of its account, -1 where it has none.
     as_of : cutoffs, UTC microseconds.
     created : creation of the lead, UTC microseconds.
     """
 
     lead: npt.NDArray[np.int64]
     account: npt.NDArray[np.int64]
+    member: npt.NDArray[np.int64]
     as_of: npt.NDArray[np.int64]
     created: npt.NDArray[np.int64]
 
@@ -63,8 +66,7 @@ class FeatureEngine:
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
-        self._digest = history.digest()
-        self.passes: dict[str, tuple[Plan, Log, tuple[Feature, ...]]] = {}
+        self.passes: dict[str, Pass] = {}
         for source in TABLE_OF:
             ours = tuple(feature for feature in features if feature.source == source)
             if ours:
@@ -83,32 +85,19 @@ class FeatureEngine:
         ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
         """
         cutoffs, frame = self._cutoffs(snapshots)
-        lines = _lines(self.features)
-        out = np.empty((len(lines), len(frame)))
-        strings: dict[str, npt.NDArray[np.object_]] = {}
-        for source, (plan, log, features) in self.passes.items():
-            self._run(source, plan, log, cutoffs, out, [lines[each.name] for each in features])
-            strings.update(_decoded(features, plan, log, out, lines))
-        for feature in self.features:
-            if feature.source in ("lead", "account"):
-                values = attribute_values(
-                    self.history, self.index, feature, cutoffs.lead, cutoffs.account, cutoffs.as_of
-                )
-                if feature.categorical:
-                    strings[feature.name] = values
-                else:
-                    out[lines[feature.name]] = values
-            elif feature.source == "timing":
-                out[lines[feature.name]] = _CLOCKS[str(feature.column)](cutoffs)
-        for feature in self.features:
-            if feature.of is not None:
-                above, below = (out[lines[name]] for name in feature.of)
-                out[lines[feature.name]] = _ratio(above, below)
+        out, strings = evaluate(
+            self.features,
+            lines_of(self.features),
+            self.passes,
+            cutoffs,
+            lambda feature: attribute_values(
+                self.history, self.index, feature, cutoffs.lead, cutoffs.account, cutoffs.as_of
+            ),
+        )
         return FeatureMatrix(
             snapshots=frame.assign(age_days=cutoffs.age_days),
             values=_frame(self.features, out, strings, frame.index),
             features=self.features,
-            history_digest=self._digest,
         )
 
     def _log(self, source: str, plan: Plan) -> Log:
@@ -130,25 +119,6 @@ class FeatureEngine:
             numbers=plan.numbers,
         )
 
-    def _run(
-        self,
-        source: str,
-        plan: Plan,
-        log: Log,
-        cutoffs: Cutoffs,
-        out: npt.NDArray[np.float64],
-        lines: Sequence[int],
-    ) -> None:
-        of_account = source in COLLEAGUE_SOURCES
-        plan.run(
-            log,
-            group=cutoffs.account if of_account else cutoffs.lead,
-            as_of=cutoffs.as_of,
-            own=self.index.place[cutoffs.lead].astype(np.int64) if of_account else None,
-            out=out,
-            lines=np.array(lines, dtype=np.int64),
-        )
-
     def _cutoffs(self, snapshots: pd.DataFrame) -> tuple[Cutoffs, pd.DataFrame]:
         as_of = snapshots["as_of"]
         if not isinstance(as_of.dtype, pd.DatetimeTZDtype):
@@ -166,7 +136,62 @@ class FeatureEngine:
             }
         )
         created = microseconds(self.history.leads["created_at"])[lead]
-        return Cutoffs(lead, account, microseconds(frame["as_of"]), created), frame
+        member = self.index.place[lead].astype(np.int64)
+        return Cutoffs(lead, account, member, microseconds(frame["as_of"]), created), frame
+
+
+Pass = tuple[Plan, Log, tuple[Feature, ...]]
+"""What the kernel does over one source: the plan, the log, and the features that it fills."""
+
+
+def evaluate(
+    features: Sequence[Feature],
+    lines: Mapping[str, int],
+    passes: Mapping[str, Pass],
+    cutoffs: Cutoffs,
+    attribute: Callable[[Feature], npt.NDArray[Any]],
+) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.object_]]]:
+    """Compute every feature of every snapshot, wherever the logs came from.
+
+    Parameters
+    ----------
+    features, lines : the declarations, and what `lines_of` says of them.
+    passes : by source.
+    cutoffs : the snapshots, in the codes of the logs.
+    attribute : gives the values of a feature of source ``lead`` or ``account``.
+
+    Returns
+    -------
+    Numbers, a line for each feature that is no text, in their order, and then lines without
+    meaning; and the texts by name.
+    """
+    out = np.empty((len(lines), len(cutoffs.lead)))
+    strings: dict[str, npt.NDArray[np.object_]] = {}
+    for source, (plan, log, ours) in passes.items():
+        of_account = source in COLLEAGUE_SOURCES
+        plan.run(
+            log,
+            group=cutoffs.account if of_account else cutoffs.lead,
+            as_of=cutoffs.as_of,
+            own=cutoffs.member if of_account else None,
+            out=out,
+            lines=np.array([lines[each.name] for each in ours], dtype=np.int64),
+        )
+        strings.update(_decoded(ours, plan, log, out, lines))
+    for feature in features:
+        if feature.source in ("lead", "account"):
+            values = attribute(feature)
+            if feature.categorical:
+                strings[feature.name] = values
+            else:
+                out[lines[feature.name]] = values
+        elif feature.source == "timing":
+            out[lines[feature.name]] = _CLOCKS[str(feature.column)](cutoffs)
+    for feature in features:
+        if feature.of is not None:
+            above, below = (out[lines[name]] for name in feature.of)
+            out[lines[feature.name]] = _ratio(above, below)
+    return out, strings
 
 
 def compute_features(
@@ -214,7 +239,7 @@ def _decoded(
     return found
 
 
-def _lines(features: Sequence[Feature]) -> dict[str, int]:
+def lines_of(features: Sequence[Feature]) -> dict[str, int]:
     """Give each feature a line of the output: numbers first, so that they are one block."""
     ordered = sorted(features, key=lambda feature: feature.is_text)
     return {feature.name: line for line, feature in enumerate(ordered)}

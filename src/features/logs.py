@@ -106,9 +106,18 @@ def encode(
     return lookup(table, codes).astype(np.int32), categories
 
 
-def scaled(values: pd.Series, scale: float) -> IntArray:
+def encode_plain(
+    values: Sequence[str | None], vocabulary: Sequence[str]
+) -> tuple[CodeArray, npt.NDArray[np.object_]]:
+    """Do as `encode` does, for few values that are in no frame."""
+    table = {value: code for code, value in enumerate(vocabulary)}
+    codes = [-1 if value is None else table.setdefault(value, len(table)) for value in values]
+    return np.array(codes, dtype=np.int32), np.array(list(table), dtype=object)
+
+
+def scaled(values: pd.Series | Sequence[float | None], scale: float) -> IntArray:
     """Bring a number column to integers of its smallest unit."""
-    floats = values.to_numpy(dtype=np.float64)
+    floats = np.asarray(values, dtype=np.float64)
     present = np.isfinite(floats)
     return np.where(present, np.rint(np.where(present, floats, 0.0) * scale), MISSING).astype(
         np.int64
@@ -149,8 +158,6 @@ def build_log(
     member : number of each row's lead within its group, where one's own rows are to be left out.
     members : the most leads of any group there.
     """
-    times = microseconds(frame[occurred])
-    order, offsets = sort_by_group(group, times, groups + 1)
     everyone = np.zeros(len(frame), np.int32) if member is None else member.astype(np.int32)
     encoded = [
         (everyone, np.empty(0, dtype=object))
@@ -158,14 +165,46 @@ def build_log(
         else encode(frame[name], vocabulary)
         for name, vocabulary in categories.items()
     ]
-    stored = [scaled(frame[name], NUMBER_SCALES[name])[order] for name in numbers]
+    return sorted_log(
+        group=group,
+        groups=groups,
+        occurred=microseconds(frame[occurred]),
+        recorded=microseconds(frame[recorded]),
+        encoded=encoded,
+        numbers=[scaled(frame[name], NUMBER_SCALES[name]) for name in numbers],
+        member=everyone,
+        members=members,
+    )
+
+
+def sorted_log(
+    *,
+    group: npt.NDArray[np.intp],
+    groups: int,
+    occurred: IntArray,
+    recorded: IntArray,
+    encoded: Sequence[tuple[CodeArray, npt.NDArray[np.object_]]],
+    numbers: Sequence[IntArray],
+    member: CodeArray,
+    members: int,
+) -> Log:
+    """Put encoded columns in the order of the kernel.
+
+    Parameters
+    ----------
+    group, groups, member, members : as for `build_log`.
+    occurred, recorded : UTC microseconds.
+    encoded : codes and their categories, for each category column.
+    numbers : in the smallest unit, for each number column.
+    """
+    order, offsets = sort_by_group(group, occurred, groups + 1)
     rows = Rows(
         offsets=offsets,
-        occurred=times[order],
-        recorded=microseconds(frame[recorded])[order],
-        member=everyone[order],
+        occurred=occurred[order],
+        recorded=recorded[order],
+        member=member[order],
         codes=_stack([codes[order] for codes, _ in encoded], len(order), np.dtype(np.int32)),
-        numbers=_stack(stored, len(order), np.dtype(np.int64)),
+        numbers=_stack([each[order] for each in numbers], len(order), np.dtype(np.int64)),
     )
     return Log(rows, members, tuple(names for _, names in encoded))
 

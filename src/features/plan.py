@@ -12,6 +12,7 @@ from features import kernel, layout
 from features.checking import OF_CATEGORIES, OF_NUMBERS
 from features.declaration import Feature
 from features.logs import NUMBER_SCALES, Log
+from features.parallel import in_parallel
 
 OPERATIONS = {
     "count": layout.COUNT,
@@ -33,6 +34,7 @@ _KINDS = dict.fromkeys(OF_NUMBERS, layout.NUMBERS) | {
     "active_days": layout.DAYS,
 }
 _OUTERMOST = (layout.LAST, layout.LAST_CODE, layout.SINCE_LAST, layout.SINCE_FIRST)
+_MANY, _PIECES, _WORKERS = 20_000, 4, 2
 Filter = tuple[tuple[str, tuple[str, ...]], ...]
 Track = tuple[int, int, int, int]
 """Filter, kind, column and window in microseconds."""
@@ -87,16 +89,16 @@ class Plan:
         out = np.empty((len(self.wanted.output), len(group))) if out is None else out
         lines = np.arange(len(self.wanted.output)) if lines is None else lines
         order = _order(group, as_of)
-        kernel.aggregate(
-            log.rows,
-            log.members,
-            self.filters,
-            self.tracks,
-            self.wanted._replace(output=lines[self.wanted.output]),
-            layout.Snapshots(group[order], as_of[order], own[order], order),
-            np.array([NUMBER_SCALES[name] for name in self.numbers], dtype=np.float64),
-            out,
-        )
+        wanted = self.wanted._replace(output=lines[self.wanted.output])
+        scales = np.array([NUMBER_SCALES[name] for name in self.numbers], dtype=np.float64)
+
+        def fill(chosen: npt.NDArray[np.int64]) -> None:
+            snapshots = layout.Snapshots(group[chosen], as_of[chosen], own[chosen], chosen)
+            kernel.aggregate(
+                log.rows, log.members, self.filters, self.tracks, wanted, snapshots, scales, out
+            )
+
+        in_parallel(fill, _pieces(order, group), _WORKERS)
         return out
 
 
@@ -133,6 +135,18 @@ def compile_plan(features: Sequence[Feature]) -> Plan:
         _compile_tracks(tracks, len(filters), {w[1] for w in wanted if w[0] in _OUTERMOST}),
         layout.Wanted(*_columns(wanted, 4)),
     )
+
+
+def _pieces(
+    order: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int64]]:
+    """Cut many snapshots into pieces of whole groups: a group is swept once, by one worker."""
+    if len(order) < _MANY:
+        return [order]
+    edges = np.flatnonzero(np.diff(group[order])) + 1
+    targets = np.arange(1, _PIECES) * len(order) // _PIECES
+    places = np.searchsorted(edges, targets)
+    return np.split(order, np.unique(edges[places[places < len(edges)]]))
 
 
 def _order(group: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -11,13 +11,15 @@ import pandas as pd
 
 from features.declaration import Feature
 from features.layout import DAY_US
-from features.logs import build_log, codes_in, microseconds
-from features.plan import compile_plan
+from features.logs import Log, build_log, codes_in, microseconds
+from features.plan import Plan, compile_plan
 from history import History
 from history.history import UTC_MICROSECONDS, micros
 from history.tables import CLOSING_STAGES
 
 _NEVER = np.iinfo(np.int64).max
+STAGE_FEATURE = Feature("stage", "stage", "stages", "current", column="stage")
+"""The last stage recorded before a cutoff, which says whether a lead is open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ def snapshots_at_ages(
 
 def is_open(history: History, snapshots: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Tell for each snapshot whether the last stage recorded before it leaves the lead open."""
-    plan = compile_plan([Feature("stage", "stage", "stages", "current", column="stage")])
+    plan = compile_plan([STAGE_FEATURE])
     leads = pd.Index(history.leads["lead_id"])
     member = codes_in(leads, history.outcomes["lead_id"])
     log = build_log(
@@ -114,7 +116,20 @@ def is_open(history: History, snapshots: pd.DataFrame) -> npt.NDArray[np.bool_]:
         categories=plan.categories,
     )
     lead = codes_in(leads, snapshots["lead_id"]).astype(np.int64)
-    as_of = microseconds(snapshots["as_of"])
+    return open_by_stage(plan, log, lead, microseconds(snapshots["as_of"]))
+
+
+def open_by_stage(
+    plan: Plan, log: Log, lead: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Tell the same of leads by code.
+
+    Parameters
+    ----------
+    plan : of `STAGE_FEATURE`.
+    log : of the outcomes, encoded for it.
+    lead, as_of : codes of the leads, and cutoffs in UTC microseconds.
+    """
     last = plan.run(log, group=lead, as_of=as_of)[0]
     closing = np.append(np.isin(log.categories[0].astype(str), list(CLOSING_STAGES)), False)
     return ~closing[last.astype(np.int64)]

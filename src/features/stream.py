@@ -86,6 +86,7 @@ def deal(folder: Path, snapshots: Path, scratch: Path, *, parts: int, memory: st
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET memory_limit = '{memory}'")
         connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET enable_progress_bar = false")
         leads = connection.read_parquet(str(folder / "leads.parquet"))
         account = "account_id" if "account_id" in leads.columns else "NULL"
         connection.execute(

@@ -23,13 +23,11 @@ class FeatureMatrix:
     values : frame with one column per feature, same rows: float64, or strings for a category
         (missing is NaN).
     features : the declarations that the columns came from, in column order.
-    history_digest : fingerprint of the history that it was computed from.
     """
 
     snapshots: pd.DataFrame
     values: pd.DataFrame
     features: tuple[Feature, ...]
-    history_digest: str
 
     def __len__(self) -> int:
         return len(self.snapshots)
@@ -62,6 +60,7 @@ class TrainingSet(FeatureMatrix):
         belong on one side of a split by group.
     target : the stage that counts as a conversion.
     observed_until : end of the observation.
+    history_digest : fingerprint of the history that it was computed from.
     definitions_digest : fingerprint of the declarations.
     """
 
@@ -71,6 +70,7 @@ class TrainingSet(FeatureMatrix):
     groups: np.ndarray
     target: str
     observed_until: pd.Timestamp
+    history_digest: str
     definitions_digest: str
 
     @property

@@ -49,6 +49,48 @@ META = Table(
     "meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )
 
+API_KEYS = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+SCORES = Table(
+    "scores",
+    metadata,
+    # The newest has the largest number; SQLite counts by itself in INTEGER alone.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("lead_id", Text, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("scored_at", BigInteger, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("horizons", Text, nullable=False),
+    Column("probabilities", Text, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("grade", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("columns_id", Text, nullable=False),
+    Column("features", Text, nullable=False),
+    Column("feature_us", Integer, nullable=False),
+    Column("model_us", Integer, nullable=False),
+    Index("ix_scores_lead", "lead_id", "scored_at"),
+    Index("ix_scores_scored", "scored_at"),
+)
+
+SCORE_COLUMNS = Table(
+    "score_columns",
+    metadata,
+    Column("columns_id", Text, primary_key=True),
+    Column("names", Text, nullable=False),
+)
+
 AGREEMENTS = Table(
     "agreements",
     metadata,

@@ -19,7 +19,15 @@ from history.extract import Extract
 from history.history import History, micros
 from history.reading import read_rows, read_tables
 from history.rejects import Conformed, Reject
-from history.schema import HANDOFFS, META, QUARANTINE, SCHEMA_VERSION, STORED, metadata
+from history.schema import (
+    HANDOFFS,
+    META,
+    QUARANTINE,
+    SCHEMA_VERSION,
+    SCORES,
+    STORED,
+    metadata,
+)
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, quarantine, upsert
 
@@ -254,7 +262,7 @@ class Store:
         """
         with self._writing() as connection:
             removed = {}
-            for name, table in {**STORED, "handoffs": HANDOFFS}.items():
+            for name, table in {**STORED, "handoffs": HANDOFFS, "scores": SCORES}.items():
                 if "lead_id" in table.c:
                     ours = table.c.lead_id == lead_id
                 elif name == "attribute_history":

@@ -177,8 +177,11 @@ def dispose(
         told: dict[str, Any] = {**row, "occurred_at": now.isoformat()}
         _write(connection, "dispositions", told, now)
         if stage is not None:
-            names: list[str] = ["lead_id", "occurred_at", "reason", "owner"]
-            moved = {name: told[name] for name in names if name in told}
+            moved: dict[str, Any] = {
+                key: told[key]
+                for key in ("lead_id", "occurred_at", "reason", "owner")
+                if key in told
+            }
             _write(connection, "outcomes", {**moved, "stage": stage}, now)
     return seen + 1
 

@@ -6,7 +6,7 @@ forward in time; never on the model's own training rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,8 +15,11 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
+from sklearn.model_selection import GroupKFold
 
 Floats = npt.NDArray[np.float64]
+_VENN_ABERS_KNOTS = 101
+_FEWEST_TO_CHOOSE = 100
 
 
 class Calibrator(Protocol):
@@ -55,9 +58,38 @@ class Platt:
         return {"kind": "platt", "slope": self.slope, "intercept": self.intercept}
 
 
+@dataclass(frozen=True)
+class Beta:
+    """The beta calibration of Kull, Silva Filho and Flach (2017), always rising.
+
+    Log-odds become ``a * ln p - b * ln(1 - p) + c``: both ends of the scale get a slope of their
+    own, which a Platt map cannot give. https://proceedings.mlr.press/v54/kull17a.html
+
+    Parameters
+    ----------
+    a, b : slopes towards certainty of a loss and of a win, not negative.
+    c : shifts the base rate, in log-odds.
+    """
+
+    a: float
+    b: float
+    c: float
+
+    def calibrate(self, log_odds: Floats) -> Floats:
+        """Return calibrated log-odds."""
+        won, lost = -np.logaddexp(0.0, -log_odds), -np.logaddexp(0.0, log_odds)
+        return np.asarray(self.a * won - self.b * lost + self.c)
+
+    def state(self) -> dict[str, Any]:
+        """Return the three parameters."""
+        return {"kind": "beta", "a": self.a, "b": self.b, "c": self.c}
+
+
 @dataclass(frozen=True, eq=False)
 class Isotonic:
     """A rising staircase, for data sets with thousands of conversions.
+
+    The maps of isotonic regression and of Venn-Abers predictors are both kept this way.
 
     Parameters
     ----------
@@ -75,6 +107,28 @@ class Isotonic:
     def state(self) -> dict[str, Any]:
         """Return the knots and their levels."""
         return {"kind": "isotonic", "knots": self.knots, "levels": self.levels}
+
+
+@dataclass(frozen=True, eq=False)
+class Shifted:
+    """Another calibration, its log-odds moved by a constant: the base rate changed since.
+
+    Parameters
+    ----------
+    base : the calibration.
+    shift : in log-odds.
+    """
+
+    base: Calibrator
+    shift: float
+
+    def calibrate(self, log_odds: Floats) -> Floats:
+        """Return calibrated log-odds."""
+        return self.base.calibrate(log_odds) + self.shift
+
+    def state(self) -> dict[str, Any]:
+        """Return the calibration and the shift."""
+        return {"kind": "shifted", "base": self.base.state(), "shift": self.shift}
 
 
 def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Platt:
@@ -114,8 +168,112 @@ def fit_isotonic(log_odds: Floats, labels: Floats) -> Isotonic:
     return Isotonic(logit(knots), logit(stairs.y_thresholds_))
 
 
+def fit_beta(log_odds: Floats, labels: Floats) -> Beta:
+    """Fit a beta calibration by maximum likelihood, its slopes held at nought or above."""
+    wins = float(labels.sum())
+    if wins == 0 or wins == len(labels):
+        return Beta(1.0, 1.0, 0.0)
+    parts = np.column_stack(
+        [-np.logaddexp(0.0, -log_odds), np.logaddexp(0.0, log_odds), np.ones(len(labels))]
+    )
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        line = parts @ parameters
+        misfit = np.logaddexp(0.0, line) - labels * line
+        return float(misfit.mean()), parts.T @ (expit(line) - labels) / len(labels)
+
+    bounds = [(0.0, 50.0), (0.0, 50.0), (-30.0, 30.0)]
+    found = minimize(loss, np.array([1.0, 1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
+    return Beta(*map(float, found.x))
+
+
+def fit_venn_abers(log_odds: Floats, labels: Floats) -> Isotonic:
+    """Fit an inductive Venn-Abers predictor (Vovk, Petej and Fedorova, 2015).
+
+    A new forecast is added to the known ones once as a loss and once as a win; isotonic regression
+    of each gives it p0 and p1, and p1 / (1 - p0 + p1) is the probability that minimises the worst
+    regret. Computed at a hundred quantiles of the known forecasts and joined by straight lines.
+    https://proceedings.neurips.cc/paper/2015/hash/a9a1d5317a33ae8cef33961c34144f84-Abstract.html
+    """
+    knots = np.unique(np.quantile(log_odds, np.linspace(0, 1, _VENN_ABERS_KNOTS)))
+    found = np.empty(len(knots))
+    for place, knot in enumerate(knots):
+        known = np.append(log_odds, knot)
+        p0, p1 = (
+            float(IsotonicRegression().fit(known, np.append(labels, outcome)).predict([knot])[0])
+            for outcome in (0.0, 1.0)
+        )
+        found[place] = p1 / (1 - p0 + p1)
+    # p0 is below 1 and p1 above 0, since each holds the added outcome: the odds are finite.
+    return Isotonic(knots, logit(np.maximum.accumulate(found)))
+
+
+FITTERS: Mapping[str, Callable[[Floats, Floats], Calibrator]] = {
+    "none": lambda log_odds, labels: Platt(),  # noqa: ARG005  one signature for all
+    "platt": fit_platt,
+    "beta": fit_beta,
+    "isotonic": fit_isotonic,
+    "venn-abers": fit_venn_abers,
+}
+"""Every way to calibrate by its name, the simplest first."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which calibration was chosen, and on what grounds.
+
+    Parameters
+    ----------
+    name : of the calibration in `FITTERS`.
+    losses : held-out log loss of each.
+    """
+
+    name: str
+    losses: Mapping[str, float]
+
+
+def choose_calibration(
+    log_odds: Floats, labels: Floats, groups: npt.NDArray[Any], *, folds: int = 5
+) -> Choice:
+    """Choose the calibration with the least held-out log loss, the simplest of those as good.
+
+    As good is what loses by no more than one standard error of its difference to the best, whole
+    groups taken together; so that a staircase must earn its steps.
+
+    Parameters
+    ----------
+    log_odds : raw forecasts of snapshots unseen in training.
+    labels : 0 or 1.
+    groups : account or lead of each; a group is never on both sides.
+    folds : in how many parts the groups are dealt.
+    """
+    names, members = np.unique(groups.astype(str), return_inverse=True)
+    few = min(labels.sum(), len(labels) - labels.sum()) < _FEWEST_TO_CHOOSE
+    if few or len(names) < folds:
+        return Choice("platt", {})
+    losses = {name: np.zeros(len(labels)) for name in FITTERS}
+    for train, test in GroupKFold(folds, shuffle=True, random_state=7).split(
+        log_odds, groups=members
+    ):
+        for name, fit in FITTERS.items():
+            line = fit(log_odds[train], labels[train]).calibrate(log_odds[test])
+            losses[name][test] = np.logaddexp(0.0, line) - labels[test] * line
+    means = {name: float(loss.mean()) for name, loss in losses.items()}
+    best = min(means, key=means.__getitem__)
+    for name in FITTERS:
+        worse = np.bincount(members, losses[name] - losses[best], len(names))
+        error = float(worse.std()) * np.sqrt(len(names)) / len(labels)
+        if means[name] - means[best] <= error:
+            return Choice(name, means)
+    return Choice(best, means)
+
+
 def calibrator_from_state(state: Mapping[str, Any]) -> Calibrator:
     """Rebuild a calibrator from its `state`."""
     if state["kind"] == "platt":
         return Platt(state["slope"], state["intercept"])
+    if state["kind"] == "shifted":
+        return Shifted(calibrator_from_state(state["base"]), state["shift"])
+    if state["kind"] == "beta":
+        return Beta(state["a"], state["b"], state["c"])
     return Isotonic(np.asarray(state["knots"]), np.asarray(state["levels"]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from scipy.stats import beta
 
 from features.declaration import Feature
 from models.calibration import Calibrator, Platt, calibrator_from_state
-from models.encoding import encode
+from models.encoding import encode, encode_columns
 from models.errors import ModelError
 from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
 from models.storage import read_state, write_state
@@ -182,8 +183,10 @@ class ConversionModel:
         prior = self.primary.estimator
         if not isinstance(prior, Prior):
             chosen = self.metadata.get("chosen", "model")
-            wins = self.metadata.get("conversions", "an unknown number of")
-            return f"A {chosen} fitted to {wins} converted leads."
+            wins = int(self.metadata.get("conversions", 0))
+            missing = int(self.metadata.get("min_boosting", 0)) - wins
+            more = f" {missing} more and boosted trees are tried too." if missing > 0 else ""
+            return f"A {chosen} fitted to {wins} converted leads.{more}"
         low, high = prior.interval()
         least = int(self.metadata.get("min_conversions", 0))
         return (
@@ -209,6 +212,17 @@ class ConversionModel:
             ) from error
         except (ValueError, TypeError) as error:
             raise ModelError(f"a feature holds something that is not a number: {error}") from error
+
+    def encode_columns(self, columns: Sequence[npt.NDArray[Any]]) -> Floats:
+        """Do the same for few rows in plain arrays, one for each declared feature."""
+        return encode_columns(columns, self._codes)
+
+    @cached_property
+    def _codes(self) -> Mapping[int, Mapping[str, int]]:
+        return {
+            position: {level: code for code, level in enumerate(known)}
+            for position, known in self.levels.items()
+        }
 
     def probabilities(self, values: pd.DataFrame) -> Floats:
         """Return the probabilities, shape (rows, horizons), never falling along a row."""

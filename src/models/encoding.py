@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -91,6 +91,29 @@ def encode(frame: pd.DataFrame, levels: dict[int, tuple[str, ...]]) -> Floats:
     encoded[~np.isfinite(encoded)] = np.nan
     for position, known in levels.items():
         encoded[:, position] = _codes(frame.iloc[:, position], known)
+    return encoded
+
+
+def encode_columns(
+    columns: Sequence[npt.NDArray[Any]], codes: Mapping[int, Mapping[str, int]]
+) -> Floats:
+    """Do as `encode` does, for few rows that are in no frame.
+
+    Parameters
+    ----------
+    columns : one array a feature: floats, or texts with NaN where missing.
+    codes : the code of each level, for each categorical column by position.
+    """
+    encoded = np.empty((len(columns[0]) if columns else 0, len(columns)))
+    for position, values in enumerate(columns):
+        known = codes.get(position)
+        if known is None:
+            encoded[:, position] = values
+        else:
+            encoded[:, position] = [
+                known.get(each, len(known)) if isinstance(each, str) else np.nan for each in values
+            ]
+    encoded[~np.isfinite(encoded)] = np.nan
     return encoded
 
 

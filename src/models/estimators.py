@@ -7,7 +7,7 @@ missing as NaN, categories as codes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import lightgbm as lgb
@@ -19,8 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from features.parallel import in_parallel
 from models.encoding import LinearDesign
-from models.parallel import in_parallel
+from models.trees import CompiledTrees
 
 Floats = npt.NDArray[np.float64]
 _MANY_ROWS = 4096
@@ -86,9 +87,24 @@ class _Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # skl
         return np.asarray(self.classes_[chosen])
 
     def _checked(self, X: Any) -> Floats:
+        if self._is_good(X):
+            return np.ascontiguousarray(X)
         check_is_fitted(self, "classes_")
         return np.ascontiguousarray(
             validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+        )
+
+    def _is_good(self, X: Any) -> bool:
+        """Tell whether scikit-learn's checks can be spared: they take longer than a prediction."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype == np.float64
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == getattr(self, "n_features_in_", None)
+            and hasattr(self, "classes_")
+            and not hasattr(self, "feature_names_in_")
+            and not np.isinf(X).any()
         )
 
     def _restored(self, width: int) -> Self:
@@ -107,6 +123,13 @@ class _Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # skl
     @abstractmethod
     def _contributions(self, X: Floats) -> Floats:
         """Return one column a feature and the base last, rows summing to the log-odds."""
+
+
+def _in_pieces(work: Callable[[Floats], Floats], X: Floats) -> Floats:
+    """Do many rows in parallel pieces; each row's result does not depend on its piece."""
+    if len(X) < _MANY_ROWS:
+        return work(X)
+    return np.concatenate(in_parallel(work, np.array_split(X, 8), _WORKERS))
 
 
 class LogisticModel(_Binary):
@@ -212,7 +235,7 @@ class SmallBoosting(_Binary):
 
     def _fit(self, X: Floats, y: Floats) -> None:
         trained = lgb.train(self.parameters(len(y)), self.dataset(X, y), self.rounds)
-        self.booster_ = lgb.Booster(model_str=trained.model_to_string())
+        self._compile(trained.model_to_string())
 
     def dataset(self, X: Floats, y: Floats, reference: lgb.Dataset | None = None) -> lgb.Dataset:
         """Return rows binned once, to be used for many fits."""
@@ -250,20 +273,15 @@ class SmallBoosting(_Binary):
         }
 
     def _log_odds(self, X: Floats) -> Floats:
-        return self._predicted(X, raw_score=True)
+        return _in_pieces(self.trees_.log_odds, X)
 
     def _contributions(self, X: Floats) -> Floats:
-        return self._predicted(X, pred_contrib=True)
+        return _in_pieces(self.trees_.contributions, X)
 
-    def _predicted(self, X: Floats, **what: bool) -> Floats:
-        """Predict in parallel pieces; each row's result does not depend on its piece."""
-
-        def piece(rows: Floats) -> Floats:
-            return np.asarray(self.booster_.predict(rows, num_threads=1, **what))
-
-        if len(X) < _MANY_ROWS:
-            return piece(X)
-        return np.concatenate(in_parallel(piece, np.array_split(X, 8), _WORKERS))
+    def _compile(self, text: str) -> None:
+        """Keep the trees as text, which is stored, and as arrays, which predict."""
+        self.text_ = text
+        self.trees_ = CompiledTrees(text)
 
     def state(self) -> dict[str, Any]:
         """Return everything needed to predict."""
@@ -274,15 +292,15 @@ class SmallBoosting(_Binary):
         return {
             "kind": "boosting",
             "parameters": parameters,
-            "booster": self.booster_.model_to_string(),
+            "booster": self.text_,
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> SmallBoosting:
         """Rebuild a fitted model from its `state`."""
         model = cls(**state["parameters"])
-        model.booster_ = lgb.Booster(model_str=state["booster"])
-        return model._restored(model.booster_.num_feature())
+        model._compile(state["booster"])
+        return model._restored(model.trees_.columns)
 
 
 class LogitBlend(_Binary):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.declaration import Feature
+from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.baselines import BASELINES, Baseline
+from models.breakdown import COLUMNS as PARTS
+from models.breakdown import breakdown
+from models.capacity import COLUMNS as WEEKLY
+from models.capacity import weekly_wins
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.metrics import METRICS, figures, gain_curve, group_weights, mass_bins
-from models.parallel import in_parallel
 from models.splits import Holdout, Mask, instants, unseen_groups
 
 Floats = npt.NDArray[np.float64]
@@ -42,6 +47,10 @@ class Evaluation:
     gain : per horizon and predictor: share ``worked``, share of wins ``won`` among them.
     capacity : share of the snapshots that could be worked, for lift, gain and wins.
     notes : what a reader has to know about these figures.
+    segments : promised and observed shares of the last horizon by part, see `models.breakdown`.
+    weekly : wins of the last horizon at the team's capacity, see `models.capacity`.
+    learning : figures of the model fitted to ever more accounts, see `models.learning`; empty where
+        it was not asked for.
     """
 
     figures: pd.DataFrame
@@ -50,6 +59,9 @@ class Evaluation:
     gain: pd.DataFrame
     capacity: float
     notes: tuple[str, ...] = ()
+    segments: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PARTS))
+    weekly: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=WEEKLY))
+    learning: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -100,6 +112,9 @@ class Evaluation:
             "counts": self.counts,
             "reliability": self.reliability,
             "gain": self.gain,
+            "segments": self.segments,
+            "weekly": self.weekly,
+            "learning": self.learning,
         }
         plain = {
             name: frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -146,10 +161,14 @@ def evaluate(
     probabilities = _forecast(model, test)
     if not test.labels.notna().to_numpy().any():
         raise ModelError("no snapshot has a known label to judge on; observe for one horizon more")
-    judge = _Judge(test, past, baselines, capacity, group_draws=(draws, seed))
-    parts = [judge.horizon(h, probabilities[:, i]) for i, h in enumerate(test.horizons)]
+    judge = _Judge(test, probabilities, past, baselines, capacity, group_draws=(draws, seed))
+    parts = [judge.horizon(each) for each in test.horizons]
     joined = [_concat(tables) for tables in zip(*parts, strict=True)]
-    return Evaluation(joined[0], joined[1], joined[2], joined[3], capacity, notes)
+    segments, weekly = judge.parts(test.horizons[-1])
+    figures, counts, reliability, gain = joined
+    return Evaluation(
+        figures, counts, reliability, gain, capacity, notes, segments=segments, weekly=weekly
+    )
 
 
 def _forecast(model: ConversionModel | Floats, test: TrainingSet) -> Floats:
@@ -183,27 +202,47 @@ class _Judge:
     """Judges forecasts of one horizon after the other, on the same snapshots."""
 
     test: TrainingSet
+    probabilities: Floats
     past: TrainingSet | None
     baselines: Baselines
     capacity: float
     group_draws: tuple[int, int]
 
-    def horizon(self, horizon: int, ours: Floats) -> Tables:
+    def horizon(self, horizon: int) -> Tables:
         """Return figures, counts, reliability and gain of one horizon."""
-        known = self.test.labels[horizon].notna().to_numpy()
-        judged = self.test.take(known)
-        forecasts, segments = {MODEL: ours[known]}, {FUTURE: np.ones(int(known.sum()), np.bool_)}
-        if self.past is not None and len(judged):
-            start = int(instants(self.test).min())
-            trained = Holdout(start, instants(self.past)).past(self.past.labels, horizon)
-            forecasts |= self._baselines(self.past.take(trained), horizon, judged.values)
-            segments[UNSEEN] = unseen_groups(judged.groups, self.past.groups[trained])
+        judged, forecasts, segments = self._forecasts(horizon)
         parts = [
             self._segment(judged, horizon, name, chosen, forecasts)
             for name, chosen in segments.items()
         ]
         joined = [_concat(tables) for tables in zip(*parts, strict=True)]
         return joined[0], joined[1], joined[2], joined[3]
+
+    def parts(self, horizon: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what was promised to each part of the leads, and wins at the team's capacity."""
+        judged, forecasts, _ = self._forecasts(horizon)
+        y = judged.labels[horizon].to_numpy(dtype=np.float64)
+        if not _LEAST_WINS <= y.sum() < len(y):
+            return pd.DataFrame(columns=PARTS), pd.DataFrame(columns=WEEKLY)
+        seed = self.group_draws[1]
+        return (
+            breakdown(forecasts[MODEL], y, judged, seed=seed),
+            weekly_wins(forecasts, y, judged, capacity=self.capacity, seed=seed),
+        )
+
+    @cache  # noqa: B019  a judge lives as long as one evaluation
+    def _forecasts(self, horizon: int) -> tuple[TrainingSet, dict[str, Floats], dict[str, Mask]]:
+        """Return the snapshots judged, the baselines' forecasts and the segments of one horizon."""
+        known = self.test.labels[horizon].notna().to_numpy()
+        judged = self.test.take(known)
+        ours = self.probabilities[:, self.test.horizons.index(horizon)]
+        forecasts, segments = {MODEL: ours[known]}, {FUTURE: np.ones(int(known.sum()), np.bool_)}
+        if self.past is not None and len(judged):
+            start = int(instants(self.test).min())
+            trained = Holdout(start, instants(self.past)).past(self.past.labels, horizon)
+            forecasts |= self._baselines(self.past.take(trained), horizon, judged.values)
+            segments[UNSEEN] = unseen_groups(judged.groups, self.past.groups[trained])
+        return judged, forecasts, segments
 
     def _segment(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,25 @@ def reasons(
     """
     if not len(matrix):
         return []
-    shares = model.primary.contributions(model.encode(matrix.values))
-    effects, _ = probability_effects(shares)
+    columns = [matrix.values[name].to_numpy(dtype=object) for name in model.names]
+    return strongest(model, model.encode(matrix.values), columns, top)
+
+
+def strongest(
+    model: ConversionModel, X: Floats, columns: Sequence[npt.NDArray[Any]], top: int
+) -> list[list[dict[str, Any]]]:
+    """Do the same for rows already encoded.
+
+    Parameters
+    ----------
+    model : a conversion model.
+    X : the encoded rows.
+    columns : the values that were encoded, one array a feature.
+    top : how many effects to give.
+    """
+    effects, _ = probability_effects(model.primary.contributions(X))
     count = min(top, effects.shape[1])
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :count]
-    columns = [matrix.values[name].to_numpy(dtype=object) for name in model.names]
     return [
         [_reason(model, columns, row, column, effects[row, column]) for column in chosen]
         for row, chosen in enumerate(_nonzero(effects, order))
@@ -68,7 +83,7 @@ def _nonzero(effects: Floats, order: npt.NDArray[np.int64]) -> list[list[int]]:
 
 
 def _reason(
-    model: ConversionModel, columns: list[Any], row: int, column: int, effect: float
+    model: ConversionModel, columns: Sequence[Any], row: int, column: int, effect: float
 ) -> dict[str, Any]:
     feature = model.features[column]
     value = plain_value(columns[column][row])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 import sklearn
 
+from features.parallel import in_parallel
 from features.training_set import TrainingSet
-from models.calibration import Platt, fit_platt
+from models.calibration import FITTERS, Choice, choose_calibration, fit_platt
 from models.conversion import ConversionModel, HorizonModel, Prior
 from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.estimators import Additive
-from models.parallel import in_parallel
 from models.recipe import Recipe
 from models.splits import ForwardSplit, Mask, group_holdout
 
@@ -37,6 +37,7 @@ class Fold:
     X, y : training rows. The encoder saw these alone.
     X_test, y_test : the rows to forecast.
     categorical : positions of the columns that hold category codes.
+    groups : account or lead of the rows to forecast.
     """
 
     X: Floats
@@ -44,20 +45,23 @@ class Fold:
     X_test: Floats
     y_test: Floats
     categorical: tuple[int, ...]
+    groups: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
 
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
-    """Raw log-odds of snapshots that the forecasting model had not seen, and their labels."""
+    """Raw log-odds of snapshots that the forecasting model had not seen, labels and groups."""
 
     log_odds: Floats = field(default_factory=lambda: np.zeros(0))
     labels: Floats = field(default_factory=lambda: np.zeros(0))
+    groups: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
 
     def joined(self, other: Forecasts) -> Forecasts:
         """Return both together."""
         return Forecasts(
             np.concatenate([self.log_odds, other.log_odds]),
             np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.groups, other.groups]),
         )
 
 
@@ -70,12 +74,14 @@ class Fitting:
     folds : forward folds for search and calibration.
     seed : of every draw.
     min_conversions : below this many converted leads the model is a prior.
+    min_boosting : below this many it is a logistic regression; from here on trees are tried.
     workers : fits at a time; the result does not depend on it.
     """
 
     folds: int = 3
     seed: int = 7
     min_conversions: int = 30
+    min_boosting: int = 100
     workers: int = 2
 
 
@@ -129,7 +135,8 @@ def _fold(
     encoder = encoder_for(training_set).fit(training_set.values.iloc[train])
     X = encoder.transform(training_set.values.iloc[train])
     X_test = encoder.transform(training_set.values.iloc[test])
-    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_))
+    groups = np.asarray(training_set.groups, dtype=object)[test]
+    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_), groups)
 
 
 def encoder_for(training_set: TrainingSet) -> FeatureEncoder:
@@ -158,7 +165,7 @@ def forecast_folds(
     def forecast(fold: Fold) -> Forecasts:
         estimator = recipe.estimator(fold.categorical, directions(training_set), fitting.seed)
         log_odds = estimator.fit(fold.X, fold.y).decision_function(fold.X_test)
-        return Forecasts(log_odds, fold.y_test)
+        return Forecasts(log_odds, fold.y_test, fold.groups)
 
     folds = make_folds(training_set, horizon, fitting)
     found = in_parallel(forecast, folds, fitting.workers)
@@ -193,12 +200,14 @@ def fit_model(
     conversions = converted_leads(training_set, primary, usable[primary])
     encoder = encoder_for(training_set).fit(training_set.values[usable[primary]])
     X = encoder.transform(training_set.values)
+    choices: list[Choice] = []
     if conversions < fitting.min_conversions:
         models = [_prior(training_set, h, usable[h], X.shape[1]) for h in training_set.horizons]
     else:
         codes = tuple(encoder.levels_)
         models = _fitted(training_set, X, recipe, usable, fitting, categorical=codes)
-        models = [replace(m, calibrator=_platt(m, forecasts, X, training_set)) for m in models]
+        calibrated = [_calibrated(m, forecasts, X, training_set) for m in models]
+        models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
     model = ConversionModel(
         features=training_set.features,
         levels=encoder.levels_,
@@ -206,7 +215,7 @@ def fit_model(
         target=training_set.target,
         reference=np.zeros(0),
         metadata=_metadata(training_set, recipe, fitting, usable[primary])
-        | {"trained_until": until.isoformat()},
+        | {"trained_until": until.isoformat(), "calibration": [asdict(each) for each in choices]},
     )
     return replace(model, reference=_reference(model, training_set, X))
 
@@ -239,20 +248,23 @@ def _fitted(
     return [HorizonModel(h, fitted.get(h, fitted[last])) for h in training_set.horizons]
 
 
-def _platt(
+def _calibrated(
     model: HorizonModel,
     forecasts: Mapping[int, Forecasts],
     X: Floats,
     training_set: TrainingSet,
-) -> Platt:
+) -> tuple[HorizonModel, Choice]:
     """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone."""
     found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
     if own >= 10:
-        return fit_platt(found.log_odds, found.labels)
+        choice = choose_calibration(found.log_odds, found.labels, found.groups)
+        calibrator = FITTERS[choice.name](found.log_odds, found.labels)
+        return replace(model, calibrator=calibrator), choice
     known = training_set.labels[model.horizon].notna().to_numpy()
     labels = training_set.labels[model.horizon].to_numpy(dtype=np.float64)[known]
-    return fit_platt(model.estimator.decision_function(X[known]), labels, slope_sd=0.0)
+    shift = fit_platt(model.estimator.decision_function(X[known]), labels, slope_sd=0.0)
+    return replace(model, calibrator=shift), Choice("base rate", {})
 
 
 def _prior(training_set: TrainingSet, horizon: int, rows: Mask, columns: int) -> HorizonModel:
@@ -287,6 +299,7 @@ def _metadata(
         "horizons": list(training_set.horizons),
         "seed": fitting.seed,
         "min_conversions": fitting.min_conversions,
+        "min_boosting": fitting.min_boosting,
         "chosen": recipe.kind,
         "recipe": recipe.as_dict(),
         "snapshots": int(rows.sum()),

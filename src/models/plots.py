@@ -51,6 +51,12 @@ def evaluation_plots(evaluation: Evaluation) -> dict[str, Figure]:
         drawn["gain"] = gain_plot(evaluation)
     if len(evaluation.figures):
         drawn["baselines"] = baselines_plot(evaluation)
+    if len(evaluation.segments):
+        drawn["segments"] = segments_plot(evaluation.segments)
+    if len(evaluation.weekly):
+        drawn["weekly"] = weekly_plot(evaluation.weekly)
+    if len(evaluation.learning) > 1:
+        drawn["learning"] = learning_plot(evaluation.learning)
     return drawn
 
 
@@ -129,6 +135,45 @@ def importance_plot(table: pd.DataFrame, most: int = 15) -> Figure:
     axes.barh(places, 100 * shown["mean_abs_effect"], color=_OURS, height=0.6)
     axes.set_yticks(places, [str(name) for name in names])
     axes.set_xlabel("mean effect on the probability, in percentage points (association, not cause)")
+    return figure
+
+
+def segments_plot(table: pd.DataFrame, most: int = 40) -> Figure:
+    """Draw what was promised to each part of the leads beside what happened, with intervals."""
+    shown = table.sort_values("n", ascending=False).head(most).sort_values(["by", "value"])
+    figure, axes = _canvas(7.0, 0.8 + 0.22 * max(len(shown), 2))
+    places = np.arange(len(shown))[::-1]
+    axes.hlines(places, shown["low"], shown["high"], color=_OTHER, linewidth=2)
+    axes.plot(shown["observed"], places, "o", color=_OTHER, markersize=4, label="observed")
+    axes.plot(shown["promised"], places, "D", color=_OURS, markersize=4, label="promised")
+    axes.set_yticks(places, [f"{b}: {v}" for b, v in zip(shown["by"], shown["value"], strict=True)])
+    axes.tick_params(axis="y", labelsize=7)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(frameon=False, fontsize=8)
+    axes.set_title("Does the number mean what it says, for everyone?")
+    return figure
+
+
+def weekly_plot(table: pd.DataFrame) -> Figure:
+    """Draw the wins that each order of work reaches at the team's capacity."""
+    figure, axes = _canvas(6.0, 0.6 + 0.4 * max(len(table), 2))
+    places = np.arange(len(table))[::-1]
+    spread = np.clip([table["wins"] - table["low"], table["high"] - table["wins"]], 0, None)
+    colors = [_OURS if name == MODEL else _OTHER for name in table["order"]]
+    axes.barh(places, table["wins"], xerr=spread, color=colors, height=0.6)
+    axes.set_yticks(places, list(table["order"]))
+    axes.set_xlabel(f"wins among {table['per_week'].iloc[0]:,} leads worked a week")
+    return figure
+
+
+def learning_plot(table: pd.DataFrame) -> Figure:
+    """Draw held-out log loss against the number of conversions learned from."""
+    figure, axes = _canvas(5.0, 3.5)
+    axes.plot(table["conversions"], table["log_loss"], "o-", color=_OURS)
+    axes.set_xscale("log")
+    axes.set_xlabel("converted leads learned from")
+    axes.set_ylabel("log loss, before calibration")
+    axes.set_title("Would more data help?")
     return figure
 
 

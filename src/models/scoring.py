@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import pandas as pd
 
 from features.training_set import FeatureMatrix
 from models.conversion import ConversionModel
-from models.explanation import reasons
+from models.explanation import reasons, strongest
 from settings.settings import GradeSettings
 
 Floats = npt.NDArray[np.float64]
@@ -71,6 +73,48 @@ def score(
         }
     )
     return Scores(frame, model.horizons)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """Scores of few rows, in arrays.
+
+    Parameters
+    ----------
+    probabilities : shape (rows, horizons).
+    points, grades : a score and a grade for each row.
+    reasons : as of `Scores.frame`.
+    """
+
+    probabilities: Floats
+    points: Floats
+    grades: npt.NDArray[np.str_]
+    reasons: list[list[dict[str, Any]]]
+
+
+def score_columns(
+    model: ConversionModel,
+    columns: Sequence[npt.NDArray[Any]],
+    *,
+    grades: GradeSettings,
+    explained: int,
+    top_reasons: int,
+) -> ScoredRows:
+    """Do as `score` does, for few rows that are in no frame.
+
+    Parameters
+    ----------
+    model : a conversion model.
+    columns : one array for each of its features, in their order.
+    grades : least score of each grade.
+    explained : how many of the rows, from the first on, are to be explained.
+    top_reasons : reasons to give for each of them; 0 skips the explanation.
+    """
+    X = model.encode_columns(columns)
+    probabilities = model.probabilities_of(X)
+    points = percentile_scores(probabilities[:, -1], model.reference)
+    given = strongest(model, X[:explained], columns, top_reasons) if top_reasons else []
+    return ScoredRows(probabilities, points, grade(points, grades), given)
 
 
 def percentile_scores(probabilities: Floats, reference: Floats) -> Floats:

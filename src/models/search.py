@@ -5,6 +5,7 @@ The only module that knows Optuna.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,15 +30,20 @@ from models.fitting import (
     forecast_folds,
     make_folds,
 )
+from models.learning import learning_curve
 from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
-from models.recipe import Recipe
+from models.recipe import Kind, Recipe
 from models.splits import Holdout, Mask, forward_holdout
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, float], None]
 OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
+OnFinished = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 _SEARCH_ROWS = 12_000
+_FINISHING = 4
+"""Judging and fitting the winner takes about as long as so many of the longest trials."""
+KINDS: tuple[Kind, ...] = ("logistic", "boosting", "blend")
 
 FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
@@ -80,6 +86,7 @@ def tune(
     folds: int = 3,
     seed: int = 7,
     min_conversions: int = 30,
+    min_boosting: int = 100,
     holdout: float = 0.25,
     capacity: float = 0.1,
     workers: int = 2,
@@ -93,10 +100,12 @@ def tune(
     ----------
     training_set : snapshots; those not yet mature only set the scale of the score.
     trials : recipes to try in all; those already in `storage` count.
-    timeout_s : no trial starts after so many seconds; fitting the winner comes on top.
+    timeout_s : the whole search is over after so many seconds: what judging and fitting the winner
+        will take is put aside, by the longest trial so far. One trial runs in any case.
     folds : forward folds with a gap of one horizon.
     seed : equal seeds give equal models.
     min_conversions : below so many converted leads the model is a prior, and nothing is tried.
+    min_boosting : below so many it is a logistic regression: trees need more.
     holdout : share of the mature snapshots, the newest, kept for the evaluation.
     capacity : share of the snapshots that could be worked, for lift and wins.
     workers : fits at a time; the result does not depend on it.
@@ -110,15 +119,16 @@ def tune(
     """
     if not len(training_set):
         raise ModelError("the training set has no snapshots; ingest leads or choose a later until")
-    fitting = Fitting(folds, seed, min_conversions, workers)
+    fitting = Fitting(folds, seed, min_conversions, min_boosting, workers)
     held = _holdout(training_set, holdout)
     primary = training_set.horizons[-1]
     past = training_set.take(_past_rows(training_set, held)[primary])
-    enough = converted_leads(past, primary) >= min_conversions
-    found = make_folds(past, primary, fitting, _SEARCH_ROWS) if enough else []
-    recipe, table = Recipe(), _trial_frame([])
+    wins = converted_leads(past, primary)
+    found = make_folds(past, primary, fitting, _SEARCH_ROWS) if wins >= min_conversions else []
+    recipe, table = Recipe("logistic" if wins < min_boosting else "blend"), _trial_frame([])
     if found:
-        search = _Search(found, directions(training_set), fitting)
+        kinds = KINDS[:1] if wins < min_boosting else KINDS
+        search = _Search(found, directions(training_set), fitting, kinds)
         study = search.run(
             name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}",
             trials=trials,
@@ -152,11 +162,15 @@ def _finish(
         note = "The history is too short to hold out a future part: nothing was judged."
         return TunedModel(model, model, _nothing(capacity, note), trials, None)
     judged = fit_model(training_set, recipe, forecasts, fitting, until=held.when, rows=rows)
-    test = training_set.take(held.future() & training_set.labels.notna().any(axis=1).to_numpy())
+    known = training_set.labels.notna().any(axis=1).to_numpy()
+    test = training_set.take(held.future() & known)
     notes = (judged.message,) if judged.kind == "prior" else ()
     evaluation = evaluate(
         judged, test, past=training_set, capacity=capacity, seed=fitting.seed, notes=notes
     )
+    past = training_set.take(rows[training_set.horizons[-1]])
+    learning = learning_curve(past, test, recipe, fitting)
+    evaluation = replace(evaluation, learning=learning)
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
     model = fit_model(training_set, recipe, joined, fitting, until=until)
@@ -170,7 +184,8 @@ def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Fo
         labels = test.labels[part.horizon].to_numpy(dtype=np.float64)
         known = ~np.isnan(labels)
         log_odds = part.estimator.decision_function(X[known])
-        found[part.horizon] = Forecasts(log_odds, labels[known])
+        groups = np.asarray(test.groups, dtype=object)[known]
+        found[part.horizon] = Forecasts(log_odds, labels[known], groups)
     return found
 
 
@@ -198,9 +213,15 @@ def _nothing(capacity: float, note: str) -> Evaluation:
 class _Search:
     """The objective: mean log loss over the folds, the best number of rounds found on the way."""
 
-    def __init__(self, folds: list[Fold], ways: tuple[int, ...], fitting: Fitting) -> None:
+    def __init__(
+        self,
+        folds: list[Fold],
+        ways: tuple[int, ...],
+        fitting: Fitting,
+        kinds: tuple[Kind, ...] = KINDS,
+    ) -> None:
         self.objectives = [FoldObjective(fold, ways, fitting.seed) for fold in folds]
-        self.ways, self.fitting = ways, fitting
+        self.ways, self.fitting, self.kinds = ways, fitting, kinds
 
     def run(
         self,
@@ -223,24 +244,27 @@ class _Search:
             )
             if not study.trials:
                 for first in FIRST_TRIALS:
-                    study.enqueue_trial(first)
+                    if first["kind"] in self.kinds:
+                        study.enqueue_trial(first)
             left = max(0, trials - len([t for t in study.trials if t.state.is_finished()]))
-            report = _reporter(progress, on_trial)
+            callbacks = [_reporter(progress, on_trial)]
+            if timeout_s is not None:
+                callbacks.append(_keep_budget(timeout_s))
             if left:
-                study.optimize(self.objective, left, timeout_s, callbacks=[report])
+                study.optimize(self.objective, left, timeout_s, callbacks=callbacks)
         return study
 
     def best(self, study: optuna.Study) -> Recipe:
         """Return the recipe of the best trial, the first default if none was finished."""
         complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
         if not complete:
-            return Recipe.from_parameters(FIRST_TRIALS[0])
+            return Recipe(self.kinds[-1])
         best = min(complete, key=lambda t: (t.values, t.number))
         return Recipe.from_parameters({**best.params, **best.user_attrs})
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        recipe = Recipe.from_parameters(_suggest(trial, bound=any(self.ways)))
+        recipe = Recipe.from_parameters(_suggest(trial, self.kinds, bound=any(self.ways)))
         recipe = replace(recipe, rounds=most_rounds(recipe))
         tables: list[Floats] = []
         for step, fold in enumerate(self.objectives):
@@ -257,9 +281,9 @@ class _Search:
         return float(mean.min())
 
 
-def _suggest(trial: optuna.Trial, *, bound: bool) -> dict[str, Any]:
+def _suggest(trial: optuna.Trial, kinds: tuple[Kind, ...], *, bound: bool) -> dict[str, Any]:
     """Draw a recipe; the space reaches down to stumps and strong penalties."""
-    kind = trial.suggest_categorical("kind", ["logistic", "boosting", "blend"])
+    kind = trial.suggest_categorical("kind", list(kinds))
     drawn: dict[str, Any] = {"kind": kind}
     if kind != "boosting":
         drawn["C"] = trial.suggest_float("C", 1e-5, 1.0, log=True)
@@ -274,9 +298,19 @@ def _suggest(trial: optuna.Trial, *, bound: bool) -> dict[str, Any]:
     return drawn
 
 
-def _reporter(
-    progress: Progress | None, on_trial: OnTrial | None
-) -> Callable[[optuna.Study, optuna.trial.FrozenTrial], None]:
+def _keep_budget(timeout_s: float) -> OnFinished:
+    """Stop a search while there is time left to judge and fit its winner."""
+    started = time.monotonic()
+
+    def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:  # noqa: ARG001
+        took = [t.duration.total_seconds() for t in study.trials if t.duration is not None]
+        if time.monotonic() - started + (1 + _FINISHING) * max(took, default=0.0) > timeout_s:
+            study.stop()
+
+    return stop
+
+
+def _reporter(progress: Progress | None, on_trial: OnTrial | None) -> OnFinished:
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
         best = min((t.value for t in complete if t.value is not None), default=float("nan"))

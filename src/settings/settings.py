@@ -88,6 +88,7 @@ class TrainingSettings(_Section):
     folds: int = Field(3, ge=2, le=20)
     seed: int = 7
     min_conversions: int = Field(30, ge=1, description="below it the model is a prior")
+    min_boosting: int = Field(100, ge=1, description="below it the model is a logistic regression")
     waived: tuple[str, ...] = Field(
         (), description="audit findings accepted by name, as in `L101:leads.tags`"
     )
@@ -141,6 +142,17 @@ class ServingSettings(_Section):
     default_reasons: int = Field(3, ge=0, le=20)
     average_deal: float | None = Field(
         None, ge=0, description="value of a win for expected_value; median won amount if empty"
+    )
+    requests_per_s: float = Field(200.0, gt=0, le=1e6, description="sustained, of one API key")
+    burst: int = Field(400, ge=1, le=1_000_000, description="requests at once, of one API key")
+    max_in_flight: int = Field(
+        128, ge=1, le=10_000, description="requests at work in one worker; more are told to wait"
+    )
+    max_body_mb: int = Field(16, ge=1, le=1024, description="largest body of a request")
+    max_bulk_mb: int = Field(256, ge=1, le=4096, description="largest body of /score/bulk")
+    timeout_s: float = Field(20.0, gt=0, le=600, description="after so long a request gets a 504")
+    access_log: float = Field(
+        1.0, ge=0, le=1, description="share of requests in the access log; errors always are"
     )
 
 

@@ -1,10 +1,19 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from models.calibration import Platt, calibrator_from_state, fit_isotonic, fit_platt
+from models.calibration import (
+    FITTERS,
+    Platt,
+    calibrator_from_state,
+    choose_calibration,
+    fit_beta,
+    fit_isotonic,
+    fit_platt,
+    fit_venn_abers,
+)
 
 
 def drawn(slope, intercept, size=20_000):
@@ -48,6 +57,64 @@ def test_a_staircase_rises_and_stays_finite():
 
 def test_returns_from_its_state():
     log_odds, labels = drawn(0.5, 0.8, size=500)
-    for calibrator in (fit_platt(log_odds, labels), fit_isotonic(log_odds, labels)):
+    for calibrator in [fit(log_odds, labels) for fit in FITTERS.values()]:
         again = calibrator_from_state(calibrator.state())
         assert np.array_equal(again.calibrate(log_odds), calibrator.calibrate(log_odds))
+
+
+def test_beta_recovers_ends_that_bend_apart():
+    rng = np.random.default_rng(2)
+    log_odds = rng.normal(0, 2, 40_000)
+    p = expit(log_odds)
+    true = 0.4 * np.log(p) - 1.6 * np.log1p(-p) + 0.3
+    found = fit_beta(log_odds, (rng.random(40_000) < expit(true)).astype(float))
+    assert (found.a, found.b, found.c) == pytest.approx((0.4, 1.6, 0.3), abs=0.1)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(-20, 20), st.booleans()), min_size=2, max_size=40))
+def test_every_map_keeps_ranks_and_stays_finite(pairs):
+    log_odds = np.array([pair[0] for pair in pairs])
+    labels = np.array([pair[1] for pair in pairs], dtype=float)
+    line = np.linspace(-25, 25, 60)
+    for fit in FITTERS.values():
+        found = fit(log_odds, labels).calibrate(line)
+        assert np.isfinite(found).all()
+        assert (np.diff(found) >= -1e-12).all()
+
+
+def test_venn_abers_is_what_its_definition_says():
+    """Two forecasts, a loss below a win: worked by hand."""
+    found = fit_venn_abers(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    # At 0: as a loss p0 = 0; as a win the two at 0 share 1/2. At 1: p0 = 1/2, and as a win p1 = 1.
+    assert expit(found.calibrate(np.array([0.0, 1.0]))) == pytest.approx([1 / 3, 2 / 3])
+
+
+def groups_of(size):
+    return np.array([f"g{number // 2}" for number in range(size)])
+
+
+def test_forecasts_that_are_right_are_left_alone():
+    log_odds, labels = drawn(1.0, 0.0)
+    choice = choose_calibration(log_odds, labels, groups_of(len(labels)))
+    assert choice.name == "none"
+    assert set(choice.losses) == set(FITTERS)
+
+
+@pytest.mark.parametrize(
+    ("bend", "chosen"),
+    [
+        (lambda z: 0.5 * z + 0.8, {"platt"}),
+        (lambda z: np.where(z > -1, 1.5, -2.5), {"isotonic", "venn-abers"}),
+    ],
+)
+def test_the_calibration_fits_the_bend(bend, chosen):
+    rng = np.random.default_rng(8)
+    log_odds = rng.normal(-1, 1.5, 20_000)
+    labels = (rng.random(20_000) < expit(bend(log_odds))).astype(float)
+    assert choose_calibration(log_odds, labels, groups_of(20_000)).name in chosen
+
+
+def test_few_conversions_get_the_simple_line():
+    log_odds, labels = drawn(1.0, 0.0, size=80)
+    assert choose_calibration(log_odds, labels, groups_of(80)).name == "platt"

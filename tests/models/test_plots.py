@@ -16,7 +16,8 @@ from models.plots import (
 
 def test_draws_every_picture_of_a_training(tuned, training_set, tmp_path):
     drawn = training_plots(tuned, training_set)
-    assert set(drawn) == {"reliability", "gain", "baselines", "importance", "search"}
+    judged = {"reliability", "gain", "baselines", "segments", "weekly", "learning"}
+    assert set(drawn) == judged | {"importance", "search"}
     for figure in drawn.values():
         assert to_svg(figure).startswith(b"<?xml")
         figure.savefig(tmp_path / "figure.png")
@@ -24,9 +25,9 @@ def test_draws_every_picture_of_a_training(tuned, training_set, tmp_path):
 
 
 def test_draws_only_what_there_is_data_for(tuned):
-    table = tuned.evaluation
+    tables = ("figures", "reliability", "gain", "segments", "weekly", "learning")
     empty = replace(
-        table, figures=table.figures[:0], reliability=table.reliability[:0], gain=table.gain[:0]
+        tuned.evaluation, **{name: getattr(tuned.evaluation, name)[:0] for name in tables}
     )
     assert evaluation_plots(empty) == {}
 

@@ -1,11 +1,13 @@
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
 
+from models.calibration import FITTERS
 from models.errors import ModelError
 from models.search import tune
 
@@ -113,3 +115,40 @@ def test_borrows_for_a_short_horizon_with_too_few_conversions(make):
 def test_an_empty_training_set_is_refused(training_set):
     with pytest.raises(ModelError, match="no snapshots"):
         tune(training_set.take(np.array([], dtype=int)))
+
+
+def test_with_some_wins_only_logistic_regressions_are_tried(make):
+    tuned = tune(make(leads=400, level=-2.5), trials=5, min_boosting=10_000, workers=1)
+    assert set(tuned.trials["kind"]) == {"logistic"}
+    assert tuned.model.metadata["chosen"] == "logistic"
+    wins = tuned.model.metadata["conversions"]
+    assert f"{10_000 - wins} more and boosted trees" in tuned.model.message
+
+
+def test_the_budget_leaves_time_to_finish(make, monkeypatch):
+    """With a clock of which each trial takes four seconds, twenty are not enough for five more."""
+    from models import search
+
+    clock = iter(range(0, 4_000, 4))
+    monkeypatch.setattr(search.time, "monotonic", lambda: next(clock))
+    stop = search._keep_budget(45.0)
+    study = optuna.create_study()
+    trials = 0
+
+    def objective(trial):
+        nonlocal trials
+        trials += 1
+        return trial.suggest_float("x", 0, 1)
+
+    lasting = timedelta(seconds=4)
+    monkeypatch.setattr(optuna.trial.FrozenTrial, "duration", property(lambda self: lasting))
+    study.optimize(objective, 50, callbacks=[stop])
+    # 4 s a trial, and five of them put aside: the sixth would end at 24 + 20 s, the seventh late.
+    assert trials == 7
+
+
+def test_the_evaluation_shows_parts_capacity_and_what_more_data_brings(tuned):
+    assert set(tuned.evaluation.weekly["order"]) >= {"model", "newest first", "perfect foresight"}
+    assert "age of the lead" in set(tuned.evaluation.segments["by"])
+    assert len(tuned.evaluation.learning) >= 3
+    assert tuned.model.metadata["calibration"][-1]["name"] in FITTERS

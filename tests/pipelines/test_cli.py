@@ -27,6 +27,7 @@ VERBS = (
     "serve",
     "erase",
     "quarantine",
+    "keys",
 )
 COLUMNS = [
     "lead_id",

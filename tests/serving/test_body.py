@@ -1,10 +1,11 @@
 import pandas as pd
 import pytest
 
-from history import HistoryError
+from history import TABLES, HistoryError
 from serving.body import instant, understand
 from serving.contract import LeadToScore
 
+KIND = TABLES["engagements"].names.index("kind")
 NOW = pd.Timestamp("2025-06-30T12:00:00", tz="UTC").as_unit("us")
 
 
@@ -75,4 +76,7 @@ def test_equal_engagement_ids_of_two_leads_do_not_disturb_each_other():
     leads = [lead(engagements=[touch]), lead(lead_id="b", engagements=[touch | {"kind": "call"}])]
     wanted, unclear = understood(*leads)
     assert not unclear
-    assert [each.body.engagements["kind"].tolist() for each in wanted] == [["visit"], ["call"]]
+    assert [[row[KIND] for row in each.body.engagements] for each in wanted] == [
+        ["visit"],
+        ["call"],
+    ]

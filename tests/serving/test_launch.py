@@ -1,10 +1,14 @@
 import signal
 import socket
 
+import pandas as pd
 import pytest
 
-from serving.launch import PortError, check_port, launch
+from history import open_store
+from history.keys import create_key, revoke_key
+from serving.launch import OpenError, PortError, check_access, check_port, launch
 from settings import Settings
+from settings.settings import HistorySettings
 
 NEW = {"lead_id": "new", "attributes": {"source": "referral"}}
 
@@ -31,6 +35,19 @@ def test_an_address_of_another_machine_is_refused():
         check_port("192.0.2.1", 3000)
 
 
+def test_nobody_else_is_served_before_there_is_a_key(tmp_path):
+    settings = Settings(history=HistorySettings(url=f"sqlite:///{tmp_path}/history.db"))
+    with pytest.raises(OpenError, match="smarketing keys create"):
+        launch(settings, "0.0.0.0", 3000)
+    store, now = open_store(settings.history.url), pd.Timestamp("2025-01-01", tz="UTC")
+    _, key = create_key(store, "crm", "", now)
+    check_access(settings, "0.0.0.0")
+    revoke_key(store, key.key_id, now)
+    with pytest.raises(OpenError):
+        check_access(settings, "0.0.0.0")
+    check_access(settings, "127.0.0.1")
+
+
 def test_a_bad_configuration_ends_with_code_2(installation):
     done = installation.run("-m", "serving.launch", SMARKETING_SERVING__PORT="many")
     assert done.returncode == 2
@@ -50,7 +67,11 @@ def test_the_service_from_start_to_stop(installation, saved_model):
     installation.wait_for(lambda: installation.get("/readyz").status_code == 200, 30)
     (score,) = installation.post("/score", {"leads": [NEW]}).json()["scores"]
     assert (score["status"], score["model_version"]) == ("ok", "1")
-    assert 'endpoint="/score"' in installation.get("/metrics").text
+    installation.get("/leads/nobody")
+    told = installation.get("/metrics").text
+    assert 'endpoint="/score"' in told
+    assert 'endpoint="/leads/{lead_id}"' in told
+    assert "nobody" not in told + (installation.folder / "log").read_text()
 
     row = {"lead_id": "L1", "created_at": "2025-01-01T00:00:00Z"}
     assert installation.get("/queue").json()["leads"] == []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from features.audit import (
     closed_only,
+    dated_by_outcome,
     filled_in_later,
     point_in_time,
     rewritten,
@@ -50,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
             running_value,
             written_together,
             closed_only,
+            dated_by_outcome,
             rewritten,
         )
     ),

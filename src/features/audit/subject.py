@@ -53,6 +53,8 @@ class Subject:
     converted : whether the lead reached the target by the end of the extract.
     order : the order of creation: microseconds, or a running number.
     decided : whether the lead was closed by the end; None where the extract does not say.
+    closed_at : when it reached the target or was closed, UTC microseconds, NaN of open leads; None
+        where the extract does not say.
     accounts : the account of each lead, missing where it has none; None where there are none.
     history : where it came from; None for a flat table.
     older : the same history, extracted earlier, where there is one.
@@ -62,6 +64,7 @@ class Subject:
     converted: npt.NDArray[np.bool_]
     order: npt.NDArray[np.int64]
     decided: npt.NDArray[np.bool_] | None = None
+    closed_at: npt.NDArray[np.float64] | None = None
     accounts: pd.Series | None = None
     history: History | None = None
     older: History | None = None
@@ -85,6 +88,7 @@ def subject_of(history: History, target: str, older: History | None = None) -> S
         converted=leads["lead_id"].isin(reached).to_numpy(),
         order=microseconds(leads["created_at"]),
         decided=leads["lead_id"].isin(closed).to_numpy(),
+        closed_at=_closed_at(history, target),
         accounts=leads["account_id"],
         history=history,
         older=older,
@@ -136,6 +140,17 @@ def cleaned(values: pd.Series) -> pd.Series:
     plain = values.astype(object).reset_index(drop=True)
     blank = plain.map(lambda value: isinstance(value, str) and value.strip().lower() in BLANKS)
     return plain.mask(blank | plain.isna(), np.nan)
+
+
+def _closed_at(history: History, target: str) -> npt.NDArray[np.float64]:
+    """Return when each lead first reached the target, or was last closed."""
+    outcomes = history.outcomes
+    ends = outcomes.assign(at=microseconds(outcomes["occurred_at"]))
+    won = ends[(ends["stage"] == target).to_numpy()].groupby("lead_id")["at"].min()
+    final = ends.drop_duplicates("lead_id", keep="last")
+    final = final[final["stage"].isin(CLOSING_STAGES).to_numpy()]
+    at: dict[str, float] = dict(zip(final["lead_id"], final["at"], strict=True)) | won.to_dict()
+    return np.array([at.get(lead, np.nan) for lead in history.leads["lead_id"]], dtype="float64")
 
 
 def _fields(history: History) -> Iterator[Field]:

@@ -1,6 +1,6 @@
 import pytest
 
-from models.parallel import in_parallel
+from features.parallel import in_parallel
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,8 +1,9 @@
 """Do independent pieces of work at the same time, in threads.
 
-Each fit runs on one thread and several run side by side. LightGBM's own threads meet at a
-barrier many times a tree: on trees so small that gains little, and whenever another process wants
-the cores it costs a hundredfold.
+For code that leaves Python's lock alone: the kernel, and LightGBM's fits. Each fit runs on one
+thread and several run side by side. LightGBM's own threads meet at a barrier many times a tree: on
+trees so small that gains little, and whenever another process wants the cores it costs a
+hundredfold.
 """
 
 from __future__ import annotations

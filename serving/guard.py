@@ -1,0 +1,148 @@
+"""What stands before every endpoint: keys, limits, the access log and the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from history import StoreError
+from serving import signin
+from serving.access_log import AccessLog, Visit
+from serving.errors import RequestError
+from serving.limits import Buckets, limited
+from serving.metrics import Meters
+from serving.security import Doorman
+from settings.settings import ServingSettings
+
+_UNKNOWN = "(no such path)"
+_BULK = "/score/bulk"
+
+
+class Guard:
+    """An ASGI middleware.
+
+    Parameters
+    ----------
+    app : what it guards.
+    doorman : knows who may do what.
+    settings : the limits.
+    meters, log : what is told of each request; no log where None.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        doorman: Doorman,
+        settings: ServingSettings,
+        meters: Meters,
+        log: AccessLog | None,
+    ) -> None:
+        self.app = app
+        self._doorman = doorman
+        self._settings = settings
+        self._meters = meters
+        self._log = log
+        self._buckets = Buckets(settings.requests_per_s, settings.burst, time.monotonic)
+        self._routes = Templates()
+        self._at_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or say why not; in either case take note of it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        visit = Visit(scope["method"], self._routes.of(scope))
+        begun, started = time.perf_counter(), False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                visit.status, started = message["status"], True
+            await send(message)
+
+        self._at_work += 1
+        self._meters.begun()
+        try:
+            await self._pass_on(visit, scope, receive, noted)
+        except (RequestError, StoreError) as problem:
+            if started:
+                raise
+            await _refusal(scope, problem)(scope, receive, noted)
+        finally:
+            self._at_work -= 1
+            visit.seconds = time.perf_counter() - begun
+            self._meters.ended(visit)
+            if self._log is not None:
+                self._log.note(visit)
+
+    async def _pass_on(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        wanted = self._settings
+        if self._at_work > wanted.max_in_flight:
+            raise RequestError(
+                503, "too many requests are at work: try again in a second", {"Retry-After": "1"}
+            )
+        connection = HTTPConnection(scope)
+        caller = await self._doorman.admit(connection, visit.method, visit.route)
+        visit.key_id, visit.role = caller.key_id, caller.role
+        self._check_rate(caller.key_id)
+        most = (wanted.max_bulk_mb if visit.route == _BULK else wanted.max_body_mb) << 20
+        body = limited(receive, connection.headers.get("content-length"), most)
+        try:
+            async with asyncio.timeout(wanted.timeout_s) as limit:
+                await self.app(scope, body, send)
+        except TimeoutError as late:
+            if not limit.expired():
+                raise
+            raise RequestError(
+                504, f"no answer within {wanted.timeout_s:g} seconds: send less at once"
+            ) from late
+
+    def _check_rate(self, key_id: str) -> None:
+        wait = self._buckets.take(key_id) if key_id else 0.0
+        if wait > 0:
+            raise RequestError(
+                429,
+                f"more than {self._settings.requests_per_s:g} requests a second: wait",
+                {"Retry-After": str(max(1, math.ceil(wait)))},
+            )
+
+
+class Templates:
+    """Finds the template of a path: logs and metrics must not hold ids of leads."""
+
+    def __init__(self) -> None:
+        self._plain: dict[str, str] | None = None
+
+    def of(self, scope: Scope) -> str:
+        """Return the template, such as ``/leads/{lead_id}``."""
+        routes: Sequence[BaseRoute] = scope["app"].routes
+        if self._plain is None:
+            paths = [route.path for route in routes if isinstance(route, Route)]
+            self._plain = {path: path for path in paths if "{" not in path}
+        found = self._plain.get(scope["path"])
+        if found is not None:
+            return found
+        for route in routes:
+            if route.matches(scope)[0] != Match.NONE:
+                return str(getattr(route, "path", _UNKNOWN)).replace(":path}", "}")
+        return _UNKNOWN
+
+
+def _refusal(scope: Scope, problem: RequestError | StoreError) -> Response:
+    if isinstance(problem, StoreError):
+        problem = RequestError(503, str(problem), {"Retry-After": "1"})
+    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+    if problem.status == 401 and wants_page and scope["method"] == "GET":
+        return HTMLResponse(signin.form(), 401, problem.headers)
+    words = orjson.dumps({"error": " ".join(str(problem).split())})
+    return Response(words, problem.status, problem.headers, "application/json")

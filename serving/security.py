@@ -1,0 +1,198 @@
+"""Who may call what: API keys with roles, in a header or in the cookie of the sign-in form."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from history import Store, StoreError
+from history.keys import ROLES, ApiKey, list_keys, matching
+from serving.errors import RequestError
+
+COOKIE = "smarketing_key"
+PUBLIC = frozenset({"/signin", "/signout", "/metrics", "/openapi.json", "/docs.json"})
+"""Paths that hold nothing of anybody's: they are answered without a key."""
+
+_FRESH_S = 2.0
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_EVERYONE = frozenset(ROLES)
+_WRITERS: Mapping[str, frozenset[str]] = {
+    "/score": _EVERYONE,
+    "/crm": frozenset({"crm"}),
+    "/leads": frozenset({"crm"}),
+    "/accounts": frozenset({"crm"}),
+    "/outcomes": frozenset({"crm", "sales"}),
+    "/engagements": frozenset({"crm", "sales", "marketing"}),
+    "/dispositions": frozenset({"crm", "sales"}),
+}
+"""Roles that may POST below a path; admin may everywhere, the two teams to paths not named."""
+
+_OTHER_WRITERS = frozenset({"sales", "marketing"})
+_HOW = "send an API key as Authorization: Bearer KEY or X-API-Key: KEY"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls.
+
+    Parameters
+    ----------
+    key_id : id of the key; empty where none is needed.
+    role : of the key.
+    """
+
+    key_id: str
+    role: str
+
+
+class Doorman:
+    """Admits callers. Keys are read from the store again every two seconds.
+
+    As long as no key was ever made the service is open, but only to this machine: on
+    connections that arrived at a loopback address, and not for pages of other sites.
+
+    Parameters
+    ----------
+    store : opens the store with the keys; None where there is none, and so no keys.
+    clock : seconds, never going back.
+    """
+
+    def __init__(
+        self, store: Callable[[], Store] | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._keys: dict[str, ApiKey] | None = None
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def admit(self, connection: HTTPConnection, method: str, route: str) -> Caller:
+        """Return who calls.
+
+        Parameters
+        ----------
+        connection : the request, without its body.
+        method, route : what is asked for; the route as a template.
+
+        Raises
+        ------
+        RequestError : 401 without a good key, 403 with one of another role.
+        StoreError : the keys were never read and cannot be.
+        """
+        if route in PUBLIC:
+            return Caller("", "")
+        keys = await self._known()
+        if not keys:
+            _check_local(connection, method)
+            return Caller("", "admin")
+        key, by_cookie = offered(connection)
+        found = None if key is None else matching(keys, key)
+        if found is None:
+            said = "the API key is not known, or was revoked" if key else "an API key is needed"
+            raise RequestError(401, f"{said}: {_HOW}", {"WWW-Authenticate": "Bearer"})
+        if by_cookie:
+            _check_same_site(connection, method)
+        _check_role(found.role, method, route)
+        return Caller(found.key_id, found.role)
+
+    async def knows(self, key: str) -> bool:
+        """Tell whether a key is good, for the sign-in form."""
+        return matching(await self._known(), key) is not None
+
+    async def _known(self) -> dict[str, ApiKey]:
+        keys = self._keys
+        if keys is not None and self._clock() - self._read_at < _FRESH_S:
+            return keys
+        # Who comes while another is reading goes on with what was known a moment ago.
+        if keys is not None and self._reading.locked():
+            return keys
+        async with self._reading:
+            if self._keys is None or self._clock() - self._read_at >= _FRESH_S:
+                self._keys = await asyncio.to_thread(self._read)
+                self._read_at = self._clock()
+            return self._keys
+
+    def _read(self) -> dict[str, ApiKey]:
+        if self._store is None:
+            return {}
+        try:
+            return {key.key_id: key for key in list_keys(self._store())}
+        except StoreError:
+            if self._keys is None:
+                raise
+            return self._keys
+
+
+def offered(connection: HTTPConnection) -> tuple[str | None, bool]:
+    """Return the key that a request carries, and whether it came in the cookie."""
+    scheme, _, rest = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and rest.strip():
+        return rest.strip(), False
+    header = connection.headers.get("x-api-key")
+    if header:
+        return header.strip(), False
+    return connection.cookies.get(COOKIE), True
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address reaches this machine alone; a name within the process counts too."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return True
+
+
+def allowed(role: str, method: str, route: str) -> bool:
+    """Tell whether a role may do this."""
+    if role == "admin" or method in _READS:
+        return role in _EVERYONE
+    if not route.startswith("/"):
+        return role in _EVERYONE  # there is no such path, as they will be told
+    return role in _WRITERS.get(f"/{route.split('/')[1]}", _OTHER_WRITERS)
+
+
+def _check_role(role: str, method: str, route: str) -> None:
+    if not allowed(role, method, route):
+        able = ", ".join(each for each in ROLES if allowed(each, method, route))
+        raise RequestError(403, f"a key for {role} may not {method} {route}; one for {able} may")
+
+
+def _check_local(connection: HTTPConnection, method: str) -> None:
+    """Refuse strangers while there is no key to tell them from friends.
+
+    A page of another site could otherwise reach the service through the browser of somebody at
+    this machine, be it under a name of its own that points here.
+    """
+    server = connection.scope.get("server") or ("", None)
+    if not is_loopback(str(server[0])):
+        raise RequestError(
+            403, "no API key was made yet, so that only this machine is served; make one with: "
+            "smarketing keys create --role admin",
+        )  # fmt: skip
+    _check_same_site(connection, method)
+    if _is_address(str(server[0])) and not _is_own_name(connection.headers.get("host", "")):
+        raise RequestError(403, "without API keys the service answers to localhost alone")
+
+
+def _check_same_site(connection: HTTPConnection, method: str) -> None:
+    if method not in _READS and connection.headers.get("sec-fetch-site") == "cross-site":
+        raise RequestError(403, "pages of other sites may not write here")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_own_name(host: str) -> bool:
+    name = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") else host
+    name = name.strip("[]").lower()
+    return name in ("", "localhost") or (_is_address(name) and is_loopback(name))

@@ -1,0 +1,188 @@
+"""The score log: every score that was served, with what it was made of.
+
+From a row and the model of its version the answer can be made again. Monitoring compares what was
+promised with what came of it; the page of a lead draws its scores over time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from history.history import UTC_MICROSECONDS, micros
+from history.schema import SCORE_COLUMNS, SCORES
+from history.store import Store
+
+_TIMES = ("as_of", "scored_at")
+_LISTS = ("horizons", "probabilities", "reasons", "features")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedScore:
+    """A score as it was served.
+
+    Parameters
+    ----------
+    lead_id : as the caller sent it.
+    as_of, scored_at : the cutoff, and when the score was made; UTC microseconds.
+    model_version : of the registry.
+    horizons, probabilities : in days, rising, and the probability within each.
+    score, grade, status : as in the answer.
+    reasons : as in the answer: feature, label, value and effect.
+    names, features : names of the model's features, and their values: numbers, texts, or None.
+    feature_us, model_us : what the lead's part of the work took, in microseconds.
+    """
+
+    lead_id: str
+    as_of: int
+    scored_at: int
+    model_version: str
+    horizons: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    score: float
+    grade: str
+    status: str
+    reasons: Sequence[Mapping[str, Any]]
+    names: tuple[str, ...]
+    features: Sequence[Any]
+    feature_us: int
+    model_us: int
+
+
+def write_scores(store: Store, served: Sequence[ServedScore]) -> None:
+    """Write scores durably: all of them, or none.
+
+    Raises
+    ------
+    StoreError : the store cannot be written.
+    """
+    if not served:
+        return
+    rows = [_row(each) for each in served]
+    named = {row["columns_id"]: each.names for row, each in zip(rows, served, strict=True)}
+    with store.writing() as connection:
+        _remember(connection, named)
+        connection.execute(SCORES.insert(), rows)
+
+
+def read_scores(
+    store: Store,
+    *,
+    since: pd.Timestamp | None = None,
+    until: pd.Timestamp | None = None,
+    lead_id: str | None = None,
+    newest: int | None = None,
+) -> pd.DataFrame:
+    """Read scores that were served, the oldest first.
+
+    Parameters
+    ----------
+    store : of the history.
+    since, until : scored at or after the one, and before the other.
+    lead_id : of this lead alone.
+    newest : at most so many, the newest ones.
+
+    Returns
+    -------
+    Frame with ``lead_id``, ``as_of``, ``scored_at``, ``model_version``, ``horizons``,
+    ``probabilities`` (lists), ``probability`` (of the longest horizon), ``score``, ``grade``,
+    ``status``, ``reasons`` (list of dicts), ``columns_id``, ``features`` (list of values, see
+    `feature_frame`), ``feature_us`` and ``model_us``.
+
+    Raises
+    ------
+    StoreError : the store cannot be read.
+    """
+    query = select(SCORES)
+    if since is not None:
+        query = query.where(SCORES.c.scored_at >= micros(since))
+    if until is not None:
+        query = query.where(SCORES.c.scored_at < micros(until))
+    if lead_id is not None:
+        query = query.where(SCORES.c.lead_id == lead_id)
+    query = query.order_by(SCORES.c.scored_at.desc(), SCORES.c.number.desc())
+    if newest is not None:
+        query = query.limit(newest)
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    names = [column.name for column in SCORES.columns]
+    frame = pd.DataFrame(rows[::-1], columns=names).drop(columns="number")
+    for name in _TIMES:
+        instants = pd.to_datetime(frame[name].astype("int64"), unit="us", utc=True)
+        frame[name] = instants.astype(UTC_MICROSECONDS)
+    for name in _LISTS:
+        frame[name] = frame[name].map(json.loads)
+    return frame
+
+
+def feature_frame(store: Store, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the feature values that scores were made of, one column a feature.
+
+    Parameters
+    ----------
+    store : that the scores were read from.
+    scores : as `read_scores` returns them.
+
+    Returns
+    -------
+    A row for each score, in the same order; missing where a model did not have the feature.
+
+    Raises
+    ------
+    StoreError : the store cannot be read.
+    """
+    with store.reading() as connection:
+        found = connection.execute(select(SCORE_COLUMNS)).all()
+    names = {row.columns_id: json.loads(row.names) for row in found}
+    parts = [
+        pd.DataFrame(rows["features"].tolist(), columns=names[columns_id], index=rows.index)
+        for columns_id, rows in scores.groupby("columns_id", sort=False)
+    ]
+    return pd.concat(parts).reindex(scores.index) if parts else pd.DataFrame(index=scores.index)
+
+
+def _row(each: ServedScore) -> dict[str, Any]:
+    return {
+        "lead_id": each.lead_id,
+        "as_of": each.as_of,
+        "scored_at": each.scored_at,
+        "model_version": each.model_version,
+        "horizons": json.dumps(each.horizons),
+        "probabilities": json.dumps(each.probabilities),
+        "probability": each.probabilities[-1],
+        "score": each.score,
+        "grade": each.grade,
+        "status": each.status,
+        "reasons": json.dumps(each.reasons),
+        "columns_id": _columns_id(each.names),
+        "features": json.dumps([_plain(value) for value in each.features]),
+        "feature_us": each.feature_us,
+        "model_us": each.model_us,
+    }
+
+
+def _plain(value: Any) -> str | float | None:
+    if value is None or isinstance(value, str):
+        return value
+    number = float(value)
+    return number if number - number == 0.0 else None
+
+
+def _columns_id(names: Sequence[str]) -> str:
+    return hashlib.blake2b("\x1f".join(names).encode(), digest_size=8).hexdigest()
+
+
+def _remember(connection: Connection, named: Mapping[str, Sequence[str]]) -> None:
+    """Keep the names of the columns, once for all rows that share them."""
+    for columns_id, names in named.items():
+        same = SCORE_COLUMNS.c.columns_id == columns_id
+        if connection.execute(select(SCORE_COLUMNS.c.columns_id).where(same)).first() is None:
+            connection.execute(
+                SCORE_COLUMNS.insert().values(columns_id=columns_id, names=json.dumps(list(names)))
+            )

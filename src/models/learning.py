@@ -1,0 +1,78 @@
+"""What more data would bring: the same recipe, fitted to ever more of the past."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit
+
+from features.training_set import TrainingSet
+from models.fitting import Fitting, converted_leads, directions, encoder_for
+from models.metrics import figures
+from models.recipe import Recipe
+
+COLUMNS = ["share", "leads", "conversions", "log_loss", "auc"]
+SHARES = (0.125, 0.25, 0.5, 1.0)
+_MOST_ROWS, _FEWEST_WINS = 40_000, 10
+
+
+def learning_curve(
+    past: TrainingSet, test: TrainingSet, recipe: Recipe, fitting: Fitting
+) -> pd.DataFrame:
+    """Return held-out figures of a recipe fitted to an eighth, a quarter, a half and all accounts.
+
+    Where the curve still falls, more data would help; where it is flat, better features would.
+
+    Parameters
+    ----------
+    past : snapshots to learn from, whose label for the last horizon is known.
+    test : snapshots to judge on.
+    recipe : what to fit; nothing is calibrated.
+    fitting : the seed and how much data a fit needs.
+
+    Returns
+    -------
+    One row a share of the accounts: ``leads`` and ``conversions`` in it, ``log_loss`` and ``auc``
+    on the test snapshots; shares with too few conversions are left out.
+    """
+    horizon = past.horizons[-1]
+    known = test.labels[horizon].notna().to_numpy()
+    y = test.labels[horizon].to_numpy(dtype=np.float64)[known]
+    rows: list[list[float]] = []
+    if not 0 < y.sum() < len(y):
+        return pd.DataFrame(rows, columns=COLUMNS)
+    asked = test.take(known)
+    for share, part in zip(SHARES, _nested(past, fitting.seed), strict=True):
+        wins = converted_leads(part, horizon)
+        if wins < _FEWEST_WINS:
+            continue
+        losses = _judged(part, asked, y, recipe, fitting)
+        rows.append([share, part.snapshots["lead_id"].nunique(), wins, *losses])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _nested(past: TrainingSet, seed: int) -> list[TrainingSet]:
+    """Return parts of whole accounts, each within the next."""
+    names, codes = np.unique(np.asarray(past.groups).astype(str), return_inverse=True)
+    place = np.random.default_rng(seed).permutation(len(names))[codes]
+    return [past.take(place < np.ceil(share * len(names))) for share in SHARES]
+
+
+def _judged(
+    part: TrainingSet,
+    asked: TrainingSet,
+    y: npt.NDArray[np.float64],
+    recipe: Recipe,
+    fitting: Fitting,
+) -> tuple[float, float]:
+    rng = np.random.default_rng(fitting.seed)
+    if len(part) > _MOST_ROWS:
+        part = part.take(np.sort(rng.choice(len(part), _MOST_ROWS, replace=False)))
+    encoder = encoder_for(part).fit(part.values)
+    labels = part.labels[part.horizons[-1]].to_numpy(dtype=np.float64)
+    estimator = recipe.estimator(tuple(encoder.levels_), directions(part), fitting.seed)
+    estimator.fit(encoder.transform(part.values), labels)
+    p = expit(estimator.decision_function(encoder.transform(asked.values)))
+    found = figures(p, y, np.ones((1, len(y))), 0.1)
+    return float(found["log_loss"][0]), float(found["auc"][0])
