@@ -65,6 +65,11 @@ def upsert(connection: Connection, name: str, conformed: Conformed, now: pd.Time
     return Counts(accepted=len(frame) - known, updated=updated, duplicate=max(0, known - updated))
 
 
+def counted(written: Counts, conformed: Conformed) -> Counts:
+    """Return the counts of what was written together with what was not."""
+    return written + Counts(duplicate=conformed.duplicates, rejected=len(conformed.rejects))
+
+
 def quarantine(
     connection: Connection, rejects: list[Reject], now: pd.Timestamp, *, keep: bool = False
 ) -> None:

@@ -17,6 +17,7 @@ from pyarrow import parquet
 from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, or_, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from history.errors import SourceError
 from history.mapping.delimited import header, read_delimited
@@ -138,7 +139,7 @@ class DuckCatalog(Catalog):
                 f' WHERE "{actual}" IS NULL OR CAST("{actual}" AS TIMESTAMPTZ) >= ?::TIMESTAMPTZ'
             )
             given.append(since)
-        found: Any = self._connection.execute(query, given)
+        found: Any = self._connection.sql(query, params=given or None)
         return found.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)
 
 
@@ -149,7 +150,7 @@ class SqlCatalog(Catalog):
         address, _, schema = source.partition("#")
         try:
             url = make_url(address)
-            self._engine: Engine = create_engine(url)
+            self._engine: Engine = create_engine(url, poolclass=NullPool)
         except (ArgumentError, SQLAlchemyError, ImportError) as error:
             told = address.rsplit("@", maxsplit=1)[-1]
             raise SourceError(f"{told}: no usable database URL: {_first_line(error)}") from error
@@ -192,8 +193,6 @@ class SqlCatalog(Catalog):
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
             raise SourceError(f"{self.name}: cannot be read: {_first_line(cause)}") from error
-        finally:
-            self._engine.dispose()
 
     def _reflected(self, table: str) -> Table:
         try:

@@ -75,8 +75,12 @@ def _check_times(rule: Rule, frame: pd.DataFrame, where: str, mapping: Mapping) 
 
 def check_leads(
     tables: Dict[str, RawTable], mapping: Mapping, catalog: Catalog, *, partial: bool
-) -> None:
+) -> list[str]:
     """See that the other tables speak of the leads that were read.
+
+    Returns
+    -------
+    What does not, in words, where the mapping lets it pass.
 
     Raises
     ------
@@ -89,15 +93,20 @@ def check_leads(
             f"there (found {', '.join(catalog.tables[:20]) or 'none'})"
         )
     leads = set(tables["leads"].frame["lead_id"].dropna())
-    if partial or not leads or mapping.loose:
-        return
+    told: list[str] = []
+    if partial or not leads:
+        return told
     for name in ("engagements", "outcomes", "dispositions"):
         if name not in tables or tables[name].frame.empty:
             continue
         ids = tables[name].frame["lead_id"].dropna()
         if len(ids) and not ids.isin(leads).any():
-            raise MappingError(
+            said = (
                 f"{tables[name].origin}: none of the {len(ids):,} rows names a known lead: "
                 f"lead_id holds {ids.iloc[0]!r} where leads have {sorted(leads)[0]!r}; map the "
                 "column with the lead, or join the table that links the two"
             )
+            if not mapping.loose:
+                raise MappingError(said)
+            told.append(said)
+    return told

@@ -69,7 +69,7 @@ def apply(
         made.notes.append(f"times carry no zone and were read as {zone}; --timezone names another")
     tables = {name: _together(name, made, catalog) for name in TABLES if name in made.frames}
     tables = {name: _settled(name, table, merged, gone) for name, table in tables.items()}
-    check_leads(tables, mapping, catalog, partial=bool(rows.before.cursors))
+    made.notes += check_leads(tables, mapping, catalog, partial=bool(rows.before.cursors))
     if merged:
         made.notes.append(f"{len(merged):,} merged leads are read as the lead they became")
     if gone:

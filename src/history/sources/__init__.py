@@ -9,7 +9,7 @@ from history.errors import SourceError
 from history.extract import Extract, RawTable
 from history.sources import bpic2012, files, leadforge, learning365, mapped, sql
 
-__all__ = ["FORMATS", "Extract", "RawTable", "read"]
+__all__ = ["FORMATS", "Extract", "RawTable", "Reader", "read", "recognise"]
 
 
 class Reader(Protocol):
@@ -50,6 +50,20 @@ def read(source: str | Path, format: str | None = None, timezone: str | None = N
     ------
     SourceError : there is no such source or format, or the source cannot be read.
     """
+    return recognise(source, format).read(str(source), timezone)
+
+
+def recognise(source: str | Path, format: str | None = None) -> Reader:
+    """Return the reader of a source.
+
+    Parameters
+    ----------
+    source, format : as in `read`.
+
+    Raises
+    ------
+    SourceError : there is no such source or format, or nobody recognises it.
+    """
     text = str(source)
     known = ", ".join(FORMATS)
     if format is not None and format not in FORMATS:
@@ -57,10 +71,10 @@ def read(source: str | Path, format: str | None = None, timezone: str | None = N
     if "://" not in text and not Path(text).exists():
         raise SourceError(f"{text}: there is no such file or folder")
     if format is not None:
-        return FORMATS[format].read(text, timezone)
+        return FORMATS[format]
     for reader in FORMATS.values():
         if reader.recognises(text):
-            return reader.read(text, timezone)
+            return reader
     raise SourceError(
         f"{text}: not recognised as any of {known}; a canonical folder holds leads.csv or "
         "leads.parquet, and --format names the reader of anything else"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Dict
 from pathlib import Path
+from typing import Any
 
 from history.errors import SourceError
 from history.extract import Extract
 from history.mapping import vendor_mapping, vendor_names
 from history.mapping.catalog import Catalog, open_catalog
 from history.mapping.declaration import Mapping
-from history.mapping.engine import apply
+from history.mapping.engine import apply, mapping_digest
 from history.mapping.names import plain
-from history.mapping.progress import Marks
+from history.mapping.progress import Marks, marks_from
 
 
 class MappedReader:
@@ -20,15 +22,17 @@ class MappedReader:
     Parameters
     ----------
     vendor : name of a mapping that comes with smarketing.
+    own : a mapping of an installation, in its stead.
     """
 
-    def __init__(self, vendor: str) -> None:
+    def __init__(self, vendor: str, own: Mapping | None = None) -> None:
         self.FORMAT = vendor
+        self._own = own
 
     @property
     def mapping(self) -> Mapping:
-        """The vendor's mapping."""
-        return vendor_mapping(self.FORMAT)
+        """The mapping that is used."""
+        return self._own or vendor_mapping(self.FORMAT)
 
     def recognises(self, source: str) -> bool:
         """Tell whether a source has the tables that give this vendor away."""
@@ -43,6 +47,14 @@ class MappedReader:
         SourceError : it has no tables, or lacks what the mapping needs.
         """
         return read_mapped(source, self.mapping, timezone)
+
+    def read_new(self, source: str, timezone: str | None, marks: Dict[str, Any] | None) -> Extract:
+        """Read what is new since these marks, with an overlap; everything where there are none.
+
+        Marks of another mapping do not count: what was read by it is read again.
+        """
+        before = marks_from(marks, mapping_digest(self.mapping))
+        return read_mapped(source, self.mapping, timezone, before)
 
 
 def read_mapped(
@@ -68,6 +80,12 @@ def read_mapped(
             "file, or a database URL"
         )
     return apply(mapping, catalog, timezone, before)
+
+
+def source_name(source: str) -> str:
+    """Return the name under which marks of a source are kept, without a password."""
+    catalog = open_catalog(source)
+    return source if catalog is None else catalog.name
 
 
 def fits(mapping: Mapping, catalog: Catalog) -> bool:

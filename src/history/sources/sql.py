@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 from sqlalchemy import create_engine, inspect, select, table, text
 from sqlalchemy.engine import make_url
@@ -12,11 +14,12 @@ from history.extract import Extract, RawTable
 from history.tables import TABLES
 
 FORMAT = "sql"
+_FILES = (".db", ".sqlite", ".sqlite3")
 
 
 def recognises(source: str) -> bool:
-    """Tell whether a source is a database URL."""
-    return "://" in source
+    """Tell whether a source is a database URL, or a SQLite file."""
+    return "://" in source or Path(source).suffix.lower() in _FILES
 
 
 def read(source: str, timezone: str | None) -> Extract:
@@ -27,6 +30,7 @@ def read(source: str, timezone: str | None) -> Extract:
     SourceError : the URL is wrong, the database cannot be reached, or it has no leads.
     """
     del timezone  # the store applies it
+    source = source if "://" in source else f"sqlite:///{source}"
     try:
         url = make_url(source)
         engine = create_engine(url)

@@ -22,6 +22,7 @@ def test_tables_and_views_with_canonical_columns_are_read(tmp_path):
         connection.execute("CREATE TABLE outcomes (lead_id TEXT, occurred_at TEXT, stage TEXT)")
         connection.execute("INSERT INTO outcomes VALUES ('007', '2024-02-01T00:00:00Z', 'won')")
     connection.close()
+    assert read(file).format == "sql"
     store = open_store(f"sqlite:///{tmp_path}/history.db")
     store.ingest(read(f"sqlite:///{file}"), now=pd.Timestamp("2024-03-01T00:00:00Z").as_unit("us"))
     history = store.history()

@@ -1,0 +1,97 @@
+"""What is done after a CRM has had its answer: score what was noted, and send what waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+
+import httpx
+import pandas as pd
+
+from delivery import TARGETS, Delivery, Outbox, deliver, target_of
+from delivery.outbox import TO_SCORE
+from history import StoreError
+from serving.contract import LeadToScore
+from serving.desk import Desk
+from serving.errors import NotReadyError
+
+_AT_ONCE = 50
+_PATIENCE = pd.Timedelta(seconds=30)
+_log = logging.getLogger("smarketing.crm")
+
+
+def score_noted(desk: Desk, outbox: Outbox) -> int:
+    """Score the records that CRMs have named, and let their scores wait to be sent.
+
+    A record that cannot be scored now is tried again; one that the history does not know is set
+    aside, where `smarketing outbox` shows it.
+
+    Returns
+    -------
+    How many were scored.
+    """
+    scored = 0
+    while items := outbox.claim(desk.now(), TO_SCORE, _AT_ONCE):
+        wanted = [
+            (place, LeadToScore(lead_id=str(item.payload["lead_id"])))
+            for place, item in enumerate(items)
+        ]
+        try:
+            found = desk.scorer.score(wanted, desk.settings.serving.default_reasons, desk.now())
+        except (NotReadyError, StoreError) as error:
+            for item in items:
+                outbox.again(item, desk.now() + _PATIENCE, str(error), counts=False)
+            return scored
+        for place, item in enumerate(items):
+            answer = found[place]
+            if answer.status in ("ok", "closed"):
+                target = target_of(item.target, desk.settings.crm)
+                payload = {**target.payload(answer.model_dump()), **item.payload.get("also", {})}
+                outbox.put(item.target, {item.record: payload})
+                scored += 1
+            else:
+                outbox.dead(item, answer.message)
+    return scored
+
+
+class Timer:
+    """Works through the outbox every few seconds, for retries and for what a crash left.
+
+    Parameters
+    ----------
+    desk : of the service.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._closed = threading.Event()
+
+    def start(self, every_s: float = 5.0) -> None:
+        """Start, where there is a history and a CRM that is written to."""
+        crm = self.desk.settings.crm
+        ready = any(not make(crm).problem for make in TARGETS.values())
+        if self.desk.url is not None and ready:
+            threading.Thread(target=self._run, args=(every_s,), name="outbox", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop after the work at hand."""
+        self._closed.set()
+
+    def _run(self, every_s: float) -> None:
+        while not self._closed.wait(every_s):
+            try:
+                work(self.desk)
+            except Exception:
+                _log.exception("the outbox could not be worked through; its rows wait")
+
+
+def work(desk: Desk) -> Delivery:
+    """Score what was noted and send what is due; called after an answer, and by a timer."""
+    outbox = Outbox(desk.store.engine)
+    score_noted(desk, outbox)
+    with httpx.Client(timeout=desk.settings.crm.timeout_s) as client:
+        done = deliver(outbox, desk.settings.crm, client, desk.now, random.SystemRandom())
+    for target, problem in done.problems.items():
+        _log.warning("nothing was sent to %s: %s", target, problem)
+    return done

@@ -1,0 +1,108 @@
+"""A CRM on loopback that fails in every way it is told to, and remembers what it accepted."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter, deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class CrmServer:
+    """Answers HubSpot's batch update, and what Odoo and Dynamics want, as the script says.
+
+    A step of the script is ``ok``, a status, ``hang`` (accepts, answers too late), ``drop`` (hangs
+    up before reading), ``lost`` (accepts, hangs up) or ``partial`` (refuses the records in `bad`).
+    """
+
+    def __init__(self) -> None:
+        self.script: deque[str] = deque()
+        self.bad: set[str] = set()
+        self.accepted: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        self.sizes: list[int] = []
+        self.bodies: list[Any] = []
+        self.headers: dict[str, str] = {}
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                owner.answer(self)
+
+            def do_PATCH(self) -> None:
+                owner.answer(self)
+
+            def log_message(self, *_: Any) -> None:
+                """Stay silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        step = self.script.popleft() if self.script else "ok"
+        if step == "drop":
+            handler.close_connection = True
+            return
+        length = int(handler.headers["Content-Length"])
+        body = json.loads(handler.rfile.read(length))
+        self.bodies.append((handler.command, handler.path, body, dict(handler.headers)))
+        ids = _ids(body)
+        self.sizes.append(len(ids))
+        if step.isdigit():
+            self._reply(handler, int(step), {"message": "no"})
+            return
+        refused = self.bad & set(ids)
+        if refused and step != "partial":
+            self._reply(handler, 400, {"message": "one of them is wrong"})
+            return
+        taken = [each for each in ids if each not in refused]
+        self.accepted.update(taken)
+        if step == "hang":
+            time.sleep(0.6)
+        if step in ("hang", "lost"):
+            handler.close_connection = True
+            return
+        self.told.update(taken)
+        results = [{"id": each} for each in taken]
+        answer: Any = {"status": "COMPLETE", "results": results}
+        if refused:
+            why = {"category": "VALIDATION_ERROR", "message": "wrong"}
+            answer["errors"] = [{**why, "context": {"ids": sorted(refused)}}]
+        if "composite" in handler.path:
+            answer = [
+                {"id": each, "success": each not in refused, "errors": []}
+                if each not in refused
+                else {"success": False, "errors": [{"statusCode": "INVALID", "message": "no"}]}
+                for each in ids
+            ]
+        self._reply(handler, 207 if refused else 200, answer)
+
+    def _reply(self, handler: BaseHTTPRequestHandler, status: int, body: Any) -> None:
+        content = json.dumps(body).encode()
+        handler.send_response(status)
+        for name, value in (self.headers if status >= 400 else {}).items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+
+def _ids(body: Any) -> list[str]:
+    if "inputs" in body:
+        return [each["id"] for each in body["inputs"]]
+    if "records" in body:
+        return [each["id"] for each in body["records"]]
+    return [str(body.get("msdyn_entityid", body.get("id")))]

@@ -1,0 +1,205 @@
+"""The failure matrix of the outbox: nothing lost, nothing sent again that the vendor confirmed."""
+
+from __future__ import annotations
+
+import random
+
+import httpx
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from delivery import Outbox, deliver
+from delivery.sender import MOST_ATTEMPTS, back_off, retry_after
+from history import open_store
+from settings.settings import CrmSettings
+from tests.delivery.crm_server import CrmServer
+
+START = pd.Timestamp("2025-01-01T00:00:00Z").as_unit("us")
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> pd.Timestamp:
+        return self.now
+
+
+@pytest.fixture
+def server():
+    made = CrmServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/history.db")
+    yield Outbox(store.engine)
+    store.engine.dispose()
+
+
+def payloads(count: int, score: float = 50.0) -> dict[str, dict[str, float]]:
+    return {str(number): {"smarketing_score": score} for number in range(count)}
+
+
+def send(outbox: Outbox, server: CrmServer, clock: Clock | None = None):
+    crm = CrmSettings(
+        hubspot_url=server.url,
+        hubspot_token="token",
+        odoo_url=f"{server.url}/web/hook/secret",
+        dynamics_url=server.url,
+        dynamics_token="token",
+        salesforce_url=server.url,
+        salesforce_token="token",
+    )
+    with httpx.Client(timeout=0.3) as client:
+        return deliver(outbox, crm, client, clock or Clock(), random.Random(1))
+
+
+def until_quiet(outbox: Outbox, server: CrmServer) -> None:
+    clock = Clock()
+    for _ in range(60):
+        send(outbox, server, clock)
+        clock.now += pd.Timedelta(hours=2)
+
+
+def test_batches_are_as_large_as_the_vendor_allows(outbox, server):
+    outbox.put("hubspot", payloads(230))
+    done = send(outbox, server)
+    assert (done.sent["hubspot"], done.calls["hubspot"]) == (230, 3)
+    assert server.sizes == [100, 100, 30]
+
+
+def test_only_changed_scores_are_sent(outbox, server):
+    outbox.put("hubspot", payloads(3))
+    send(outbox, server)
+    assert outbox.put("hubspot", payloads(3)) == 0
+    assert outbox.put("hubspot", {**payloads(3), "1": {"smarketing_score": 51.0}}) == 1
+    send(outbox, server)
+    assert server.told == {"0": 1, "1": 2, "2": 1}
+
+
+FAILURES = {
+    "429 with Retry-After": ["429"],
+    "500": ["500"],
+    "503 twice": ["503", "503"],
+    "token expired": ["401"],
+    "timeout in the middle": ["hang"],
+    "closed before reading": ["drop"],
+    "answer lost": ["lost"],
+    "everything in turn": ["429", "500", "hang", "drop", "lost"],
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_after_every_failure_all_arrives_and_is_confirmed_once(outbox, server, failure):
+    server.script.extend(FAILURES[failure])
+    server.headers = {"Retry-After": "7"} if "429" in failure else {}
+    outbox.put("hubspot", payloads(5))
+    until_quiet(outbox, server)
+    assert server.told == {str(number): 1 for number in range(5)}
+    assert set(outbox.rows()["state"]) == {"sent"}
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from(["ok", "429", "500", "drop", "lost", "partial"]), max_size=6))
+def test_whatever_happens_nothing_is_lost_or_confirmed_twice(tmp_path_factory, steps):
+    server = CrmServer()
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('o')}/history.db")
+    try:
+        server.script.extend(steps)
+        outbox = Outbox(store.engine)
+        outbox.put("hubspot", payloads(120))
+        until_quiet(outbox, server)
+        assert server.told == {str(number): 1 for number in range(120)}
+    finally:
+        server.close()
+        store.engine.dispose()
+
+
+def test_retry_after_is_honoured(outbox, server):
+    server.script.append("429")
+    server.headers = {"Retry-After": "60"}
+    outbox.put("hubspot", payloads(1))
+    clock = Clock()
+    send(outbox, server, clock)
+    clock.now += pd.Timedelta(seconds=59)
+    assert not send(outbox, server, clock).calls
+    clock.now += pd.Timedelta(seconds=2)
+    assert send(outbox, server, clock).sent["hubspot"] == 1
+
+
+def test_retry_after_may_be_a_date():
+    answer = httpx.Response(429, headers={"Retry-After": "Wed, 01 Jan 2025 00:01:30 GMT"})
+    assert retry_after(answer, START) == 90.0
+    assert retry_after(httpx.Response(429, headers={"Retry-After": "soon"}), START) is None
+
+
+def test_back_off_grows_and_is_spread():
+    chance = random.Random(7)
+    assert [1 <= back_off(0, chance) <= 2, 64 <= back_off(6, chance) <= 128] == [True, True]
+    assert back_off(30, chance) <= 3600
+    assert len({back_off(3, chance) for _ in range(5)}) == 5
+
+
+def test_partial_failures_bury_only_the_bad_and_replay_brings_them_back(outbox, server):
+    server.script.append("partial")
+    server.bad = {"2"}
+    outbox.put("hubspot", payloads(4))
+    done = send(outbox, server)
+    assert (done.sent["hubspot"], done.dead["hubspot"]) == (3, 1)
+    row = outbox.rows().set_index("record").loc["2"]
+    assert (row["state"], row["problem"]) == ("dead", "wrong")
+    server.bad = set()
+    assert outbox.replay() == 1
+    send(outbox, server)
+    assert server.told == {str(number): 1 for number in range(4)}
+
+
+def test_one_bad_record_does_not_fail_its_batch(outbox, server):
+    server.bad = {"77"}
+    outbox.put("hubspot", payloads(100))
+    done = send(outbox, server)
+    assert (done.sent["hubspot"], done.dead["hubspot"]) == (99, 1)
+    assert max(server.told.values()) == 1
+
+
+def test_what_fails_for_ever_ends_among_the_dead(outbox, server):
+    server.script.extend(["500"] * 100)
+    outbox.put("odoo", {"7": {"model": "crm.lead", "x_smarketing_score": 1.0}})
+    until_quiet(outbox, server)
+    assert outbox.rows()["state"].tolist() == ["dead"]
+    assert len(server.bodies) == MOST_ATTEMPTS
+
+
+def test_a_score_that_changes_while_it_is_sent_is_sent_again(outbox, server):
+    outbox.put("hubspot", payloads(1, 10.0))
+    claimed = outbox.claim(START, "waiting", 10)
+    outbox.put("hubspot", payloads(1, 20.0))
+    outbox.sent(claimed)
+    assert outbox.rows()["state"].tolist() == ["waiting"]
+    send(outbox, server)
+    assert server.bodies[-1][2]["inputs"][0]["properties"] == {"smarketing_score": 20.0}
+
+
+def test_two_senders_do_not_take_the_same_row(outbox):
+    outbox.put("hubspot", payloads(5))
+    assert len(outbox.claim(START, "waiting", 3)) == 3
+    assert len(outbox.claim(START, "waiting", 5)) == 2
+    assert outbox.claim(START, "waiting", 5) == []
+    assert len(outbox.claim(START + pd.Timedelta(minutes=6), "waiting", 9)) == 5
+
+
+def test_without_a_secret_everything_waits(outbox):
+    outbox.put("hubspot", payloads(2))
+    with httpx.Client() as client:
+        done = deliver(outbox, CrmSettings(), client, Clock(), random.Random(1))
+    assert done.problems == {"hubspot": "[crm] hubspot_token is not set"}
+    assert set(outbox.rows()["state"]) == {"waiting"}

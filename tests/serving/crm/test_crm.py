@@ -1,0 +1,265 @@
+"""Each CRM's own contract, with payloads as the vendors publish them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import re
+import time
+
+import pandas as pd
+import pytest
+from openapi_spec_validator import validate
+
+from delivery import Outbox
+from serving.app import create_app
+from serving.crm import afterwards
+from serving.desk import Desk
+from settings.settings import CrmSettings
+from tests.delivery.crm_server import CrmServer
+from tests.serving.conftest import Client, FixedSource, FrozenDesk, fill, settings_of
+
+SECRET = "client-secret"
+URI = "https://scores.example.com/crm/hubspot/score"
+ACTION = {
+    "callbackId": "ap-102670506-56776413549-7-0",
+    "origin": {"portalId": 102670506, "actionDefinitionId": 10646377, "actionDefinitionVersion": 1},
+    "context": {"source": "WORKFLOWS", "workflowId": 192814114},
+    "object": {"objectId": 904, "objectType": "CONTACT"},
+    "inputFields": {},
+}
+
+
+@pytest.fixture
+def odoo_server():
+    made = CrmServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def crm_desk(model, small_company, tmp_path, odoo_server):
+    url = f"sqlite:///{tmp_path}/history.db"
+    fill(url, small_company.history)
+    FrozenDesk.moment = small_company.history.observed_until
+    crm = CrmSettings(
+        public_url="https://scores.example.com",
+        hubspot_secret=SECRET,
+        odoo_key="k",
+        odoo_url=f"{odoo_server.url}/web/hook/secret",
+    )
+    desk = FrozenDesk(settings_of(url).model_copy(update={"crm": crm}), FixedSource(model), url)
+    desk.look()
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def lead(small_company) -> str:
+    return str(small_company.history.leads["lead_id"].iloc[0])
+
+
+def signed(desk: Desk, body: bytes, *, age_s: float = 0, secret: str = SECRET) -> dict[str, str]:
+    """Sign as HubSpot's documentation says, independently of our code."""
+    stamp = str(int((desk.now().timestamp() - age_s) * 1000))
+    source = b"POST" + URI.encode() + body + stamp.encode()
+    digest = hmac.new(secret.encode(), source, hashlib.sha256).digest()
+    return {
+        "X-HubSpot-Signature-v3": base64.b64encode(digest).decode(),
+        "X-HubSpot-Request-Timestamp": stamp,
+    }
+
+
+def test_a_workflow_action_of_hubspot_gets_its_output_fields(crm_desk, lead):
+    body = json.dumps({**ACTION, "inputFields": {"lead_id": lead}}).encode()
+    client = Client(create_app(crm_desk))
+    answer = client.post("/crm/hubspot/score", content=body, headers=signed(crm_desk, body))
+    fields = answer.json()["outputFields"]
+    assert fields["hs_execution_state"] == "SUCCESS"
+    assert 0 < fields["smarketing_probability"] < 1
+    assert fields["smarketing_grade"] in "ABCD"
+
+
+def test_an_unknown_contact_lets_the_workflow_go_on(crm_desk):
+    body = json.dumps(ACTION).encode()
+    client = Client(create_app(crm_desk))
+    answer = client.post("/crm/hubspot/score", content=body, headers=signed(crm_desk, body))
+    assert answer.status_code == 200
+    assert answer.json()["outputFields"]["hs_execution_state"] == "FAIL_CONTINUE"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"age_s": 301}, "older than five minutes"),
+        ({"age_s": -301}, "from the future"),
+        ({"secret": "another"}, "does not fit"),
+    ],
+)
+def test_what_hubspot_did_not_just_sign_is_refused(crm_desk, change, words):
+    body = json.dumps(ACTION).encode()
+    client = Client(create_app(crm_desk))
+    headers = signed(crm_desk, body, **change)
+    answer = client.post("/crm/hubspot/score", content=body, headers=headers)
+    assert answer.status_code == 401
+    assert words in answer.json()["error"]
+
+
+def test_a_changed_body_and_a_missing_signature_are_refused(crm_desk):
+    body = json.dumps(ACTION).encode()
+    client = Client(create_app(crm_desk))
+    headers = signed(crm_desk, body)
+    changed = client.post("/crm/hubspot/score", content=body + b" ", headers=headers)
+    assert changed.status_code == 401
+    assert client.post("/crm/hubspot/score", content=body).status_code == 401
+
+
+def test_just_under_five_minutes_is_accepted(crm_desk):
+    body = json.dumps(ACTION).encode()
+    client = Client(create_app(crm_desk))
+    headers = signed(crm_desk, body, age_s=299)
+    assert client.post("/crm/hubspot/score", content=body, headers=headers).status_code == 200
+
+
+def test_without_a_secret_nobody_is_believed(client):
+    assert client.post("/crm/hubspot/score", json=ACTION).status_code == 401
+    assert client.post("/crm/odoo", json={"_model": "crm.lead", "_id": 1}).status_code == 401
+
+
+def test_odoo_is_answered_at_once_and_written_back_after(crm_desk, odoo_server, lead):
+    body = {"_action": "Score(#7)", "_id": lead, "_model": "crm.lead", "name": "x"}
+    answer = Client(create_app(crm_desk)).post("/crm/odoo?key=k", json=body)
+    assert answer.json() == {"accepted": True, "id": lead}
+    _, path, written, _ = odoo_server.bodies[0]
+    assert path == "/web/hook/secret"
+    assert (written["model"], written["id"]) == ("crm.lead", lead)
+    assert written["x_smarketing_grade"] in "ABCD"
+    assert Outbox(crm_desk.store.engine).rows()["state"].tolist() == ["sent"]
+
+
+def test_odoo_has_its_answer_before_the_work_begins(crm_desk, lead, monkeypatch):
+    order: list[str] = []
+    monkeypatch.setattr(afterwards, "work", lambda _desk: order.append("work"))
+    app = create_app(crm_desk)
+    body = json.dumps({"_id": lead, "_model": "crm.lead"}).encode()
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/crm/odoo",
+        "raw_path": b"/crm/odoo",
+        "query_string": b"key=k",
+        "headers": [],
+        "root_path": "",
+    }
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.body":
+            assert Outbox(crm_desk.store.engine).rows()["state"].tolist() == ["to_score"]
+            order.append("answer")
+
+    asyncio.run(app(scope, receive, send))
+    assert order == ["answer", "work"]
+
+
+def test_what_odoo_was_promised_outlives_a_crash(crm_desk, odoo_server, lead, monkeypatch):
+    def crash(*_: object) -> None:
+        raise RuntimeError("power failure")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(afterwards, "work", crash)
+        body = {"_id": lead, "_model": "crm.lead"}
+        assert Client(create_app(crm_desk)).post("/crm/odoo?key=k", json=body).status_code == 200
+    assert odoo_server.bodies == []
+    afterwards.work(crm_desk)
+    assert len(odoo_server.bodies) == 1
+
+
+def test_the_timer_sends_what_a_crash_left(crm_desk, odoo_server, lead):
+    Outbox(crm_desk.store.engine).ask("odoo", lead, {"lead_id": lead})
+    timer = afterwards.Timer(crm_desk)
+    timer.start(every_s=0.05)
+    deadline = time.monotonic() + 20
+    while not odoo_server.told and time.monotonic() < deadline:
+        time.sleep(0.05)
+    timer.close()
+    assert odoo_server.told == {lead: 1}
+
+
+def test_a_lead_that_odoo_names_and_nobody_knows_is_listed(crm_desk, odoo_server):
+    body = {"_id": 123456789, "_model": "crm.lead"}
+    Client(create_app(crm_desk)).post("/crm/odoo?key=k", json=body)
+    row = Outbox(crm_desk.store.engine).rows().iloc[0]
+    assert row["state"] == "dead"
+    assert "knows no lead" in row["problem"]
+    assert odoo_server.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"_id": 1}, 422),
+        ({"_id": 1, "_model": "sale.order"}, 422),
+        ({"_id": True, "_model": "crm.lead"}, 422),
+    ],
+)
+def test_what_is_no_webhook_of_odoo_is_refused(crm_desk, body, status):
+    client = Client(create_app(crm_desk))
+    assert client.post("/crm/odoo?key=k", json=body).status_code == status
+    assert client.post("/crm/odoo?key=wrong", json=body).status_code == 401
+
+
+def test_dynamics_gets_the_columns_of_a_predictive_score(client, lead):
+    answer = client.post("/crm/dynamics/score", json={"msdyn_entityid": lead}).json()
+    assert answer["msdyn_scoretrend"] in (0, 1, 2, 3)
+    assert isinstance(answer["msdyn_score"], int)
+    assert answer["msdyn_grade"] in "ABCD"
+    unknown = client.post("/crm/dynamics/score", json={"msdyn_entityid": "nobody"}).json()
+    assert (unknown["status"], unknown["msdyn_scoretrend"]) == ("unknown_lead", 3)
+
+
+def test_a_flow_of_salesforce_gets_every_key_as_the_document_says(client, lead):
+    document = client.get("/crm/salesforce/openapi.json").json()
+    action = document["paths"]["/crm/salesforce/score"]["post"]
+    schema = action["responses"]["200"]["content"]["application/json"]["schema"]
+    for name in (lead, "nobody"):
+        answer = client.post("/crm/salesforce/score", json={"leadId": name}).json()
+        assert set(answer) == set(schema["properties"])
+        for key, value in answer.items():
+            kinds = {"string": str, "number": float}
+            assert isinstance(value, kinds[schema["properties"][key]["type"]])
+
+
+def test_the_document_meets_every_limit_of_external_services(client):
+    document = client.get("/crm/salesforce/openapi.json").json()
+    validate(document)
+    names = [each["operationId"] for path in document["paths"].values() for each in path.values()]
+    assert all(re.fullmatch(r"[A-Za-z](?:_?[A-Za-z0-9])*", name) for name in names)
+    assert len(set(names)) == len(names)
+
+    def walk(node, depth=0):
+        assert depth <= 15
+        if isinstance(node, dict):
+            assert not {"enum", "oneOf", "anyOf", "allOf", "$ref", "additionalProperties"} & set(
+                node
+            )
+            assert node.get("format") in (None, "double")
+            if "description" in node and isinstance(node["description"], str):
+                assert len(node["description"]) <= 1333
+            if node.get("type") == "object":
+                assert set(node["required"]) == set(node["properties"])
+        for child in (
+            node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        ):
+            walk(child, depth + (1 if isinstance(child, dict) else 0))
+
+    walk(document)
+
+
+def test_the_desk_of_these_tests_stands_still(crm_desk):
+    assert crm_desk.now() == pd.Timestamp(crm_desk.moment)
