@@ -1,0 +1,131 @@
+"""`smarketing monitor`: does what arrives still look as it did, and were promises kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from history import History
+from monitoring import Promises, Report, compare_promises, early_estimates, monitor
+from pipelines import context
+from pipelines.failures import UsageError
+from settings import Settings
+
+_COLUMNS = ("severity", "what", "subject", "cause", "next step")
+
+
+def run(
+    settings: Settings, as_of: str | None, scores: Path | None, *, as_json: bool = False
+) -> Report:
+    """Look at the newest weeks of the history and print what a person should look at.
+
+    Parameters
+    ----------
+    settings : of the installation.
+    as_of : end of the newest week; the end of the observation where missing.
+    scores : earlier output of `smarketing score`, a .parquet or .csv file, to be held against what
+        came of it.
+    as_json : print JSON instead of sentences.
+
+    Raises
+    ------
+    ValueError : an empty history, or a time or file that cannot be used.
+    """
+    filed = None if scores is None else read_scores(scores)
+    with context.working("reading the history") as (progress, task):
+        history = context.history_of(settings, context.store_of(settings))
+        moment = history.observed_until
+        if as_of is not None:
+            moment = context.instant(as_of, "--as-of", settings.history.timezone)
+        progress.update(task, description="comparing")
+        report = monitor(history, moment, **settings.monitoring.model_dump())
+        outcomes = [] if filed is None else _outcomes(settings, filed, history, moment)
+    if as_json:
+        context.print_json({**report.as_json(), "outcomes": outcomes})
+    else:
+        _print(report, outcomes)
+    return report
+
+
+def read_scores(file: Path) -> pd.DataFrame:
+    """Read scores that were filed.
+
+    Raises
+    ------
+    UsageError : the file is missing, of another kind, or lacks a column.
+    """
+    if file.suffix not in (".parquet", ".csv") or not file.is_file():
+        raise UsageError(f"--scores: {file} must be a .parquet or .csv file of `smarketing score`")
+    frame = (
+        pd.read_parquet(file)
+        if file.suffix == ".parquet"
+        else pd.read_csv(file, dtype={"lead_id": "str", "model_version": "str"})
+    )
+    lacking = [name for name in ("lead_id", "as_of") if name not in frame.columns]
+    if lacking:
+        raise UsageError(f"--scores: {file} lacks the column {lacking[0]!r}")
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"], utc=True).dt.as_unit("us"))
+
+
+def _outcomes(
+    settings: Settings, scores: pd.DataFrame, history: History, now: pd.Timestamp
+) -> list[dict[str, Any]]:
+    """Return promised against realised for each horizon that the scores carry."""
+    target, told = settings.training.target, []
+    for horizon in settings.training.horizons:
+        if f"probability_{horizon}d" not in scores.columns:
+            continue
+        kept = compare_promises(scores, history, now, horizon=horizon, target=target)
+        early = early_estimates(scores, history, now, horizon=horizon, target=target)
+        told.append(
+            {
+                "horizon": horizon,
+                "mature": None if kept is None else _plain(kept),
+                "cohorts": early.to_dict("records"),
+            }
+        )
+    return told
+
+
+def _plain(kept: Promises) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in asdict(kept).items() if name != "cohorts"},
+        "calibration": kept.calibration.to_dict("records"),
+        "cohorts": kept.cohorts.to_dict("records"),
+    }
+
+
+def _print(report: Report, outcomes: list[dict[str, Any]]) -> None:
+    if report.alerts:
+        rows = [
+            (each.severity, each.code, each.subject, each.cause, each.next_step)
+            for each in report.alerts
+        ]
+        context.print_table(f"{len(rows)} to look at, as of {report.as_of}", _COLUMNS, rows)
+    elif report.as_json()["judged"]:
+        context.say(
+            f"Nothing to look at: {report.signals} shares are as in the "
+            f"{report.reference_weeks} weeks before."
+        )
+    else:
+        context.say(
+            f"Too early to judge: {report.reference_weeks} whole weeks to compare with, 8 are "
+            "needed."
+        )
+    for each in outcomes:
+        _print_promises(each["horizon"], each["mature"])
+
+
+def _print_promises(horizon: int, kept: dict[str, Any] | None) -> None:
+    if kept is None:
+        context.say(f"{horizon} days: no promise is due yet.")
+        return
+    low, high = kept["ratio_interval"]
+    context.say(
+        f"{horizon} days: {kept['promised']:.1f} conversions promised, {kept['realised']:.0f} came "
+        f"(ratio {kept['ratio']:.2f}, 95 % from {low:.2f} to {high:.2f}); the best tenth converts "
+        f"{kept['lift']:.1f} times as often as all."
+    )
