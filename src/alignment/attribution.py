@@ -35,7 +35,7 @@ def paths(history: History, by: str = "channel", target: str = "won") -> pd.Data
     touches = touches[(touches["team"] != "sales") & touches[by].notna()]
     reached = history.outcomes[history.outcomes["stage"] == target]
     first = reached.groupby("lead_id")["occurred_at"].min()
-    end = touches["lead_id"].map(first)
+    end = first.reindex(touches["lead_id"].to_numpy()).set_axis(touches.index)
     before = end.isna() | (touches["occurred_at"] <= end)
     kept = touches[before].sort_values(["lead_id", "occurred_at"], kind="stable")
     frame = pd.DataFrame(

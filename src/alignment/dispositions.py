@@ -23,27 +23,23 @@ class Rule:
     reason : typed, as stored.
     words : for people.
     action : what it is given with: reject closes the lead, recycle gives it back to marketing.
-    teaches : whether the lead stays in training. What never was a lead teaches nothing.
     answer : what marketing looks at when the reason piles up.
     """
 
     reason: str
     words: str
     action: str
-    teaches: bool
     answer: str
 
 
 RULES = (
-    Rule("wrong_fit", "Wrong fit", "reject", True, "a rule of fit for where they come from"),
-    Rule("bad_timing", "Bad timing", "recycle", True, "a higher cut, or a later hand-off"),
-    Rule("duplicate", "Duplicate", "reject", False, "matching before leads are created"),
-    Rule(
-        "unreachable", "Unreachable", "recycle", True, "contact data, and the time to first touch"
-    ),
-    Rule("competitor", "Competitor", "reject", True, "a rule of fit for where they come from"),
-    Rule("no_budget", "No budget", "recycle", True, "a rule of fit for where they come from"),
-    Rule("not_a_lead", "Not a lead", "reject", False, "a rule of fit for where they come from"),
+    Rule("wrong_fit", "Wrong fit", "reject", "a rule of fit for where they come from"),
+    Rule("bad_timing", "Bad timing", "recycle", "a higher cut, or a later hand-off"),
+    Rule("duplicate", "Duplicate", "reject", "matching before leads are created"),
+    Rule("unreachable", "Unreachable", "recycle", "contact data, and the time to first touch"),
+    Rule("competitor", "Competitor", "reject", "a rule of fit for where they come from"),
+    Rule("no_budget", "No budget", "recycle", "a rule of fit for where they come from"),
+    Rule("not_a_lead", "Not a lead", "reject", "a rule of fit for where they come from"),
 )
 BY_REASON = {rule.reason: rule for rule in RULES}
 _LEAST = 20
@@ -157,13 +153,3 @@ def suggestions(
                 rows.append((f"{name}={key}", len(part), part["refused"].mean(), refused.mean()))
     frame = pd.DataFrame(rows, columns=["rule", "leads", "refused", "overall"])
     return frame.sort_values("refused", ascending=False, kind="stable", ignore_index=True)
-
-
-def untaught(history: History, known_before: pd.Timestamp) -> frozenset[str]:
-    """Return the leads that training leaves out: sales has said that they never were leads."""
-    given = history.dispositions
-    given = given[given["recorded_at"] < known_before]
-    last = given.sort_values("occurred_at", kind="stable").drop_duplicates("lead_id", keep="last")
-    silent = [rule.reason for rule in RULES if not rule.teaches]
-    chosen = last[last["reason"].astype(object).isin(silent)]
-    return frozenset(chosen["lead_id"].astype(str))

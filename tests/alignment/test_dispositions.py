@@ -9,7 +9,6 @@ from alignment.dispositions import (
     reason_counts,
     refusal_share,
     suggestions,
-    untaught,
 )
 from history import History
 from tests.conftest import at
@@ -86,9 +85,3 @@ def test_a_rule_is_suggested_where_refusals_pile_up_and_nowhere_else():
     found = suggestions(history, described, at("01-01"), ("source",))
     assert found["rule"].tolist() == ["source=list"]
     assert found.loc[0, "refused"] == 0.75
-
-
-def test_what_never_was_a_lead_teaches_nothing_once_it_is_known():
-    history = company(("reject", "duplicate"), ("reject", "wrong_fit"), ("reject", "not_a_lead"))
-    assert untaught(history, at("06-01")) == {"L0", "L2"}
-    assert untaught(history, at("02-01")) == frozenset()

@@ -1,0 +1,113 @@
+"""The paths of the pages, and what becomes of errors on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from history.errors import ConflictError, StoreError
+from serving.desk import Desk
+from serving.errors import EmptyHistoryError, NotReadyError, RequestError, UnknownLeadError
+from serving.pages import acting, views
+from serving.pages.views import PAGES
+
+_MOST_BYTES = 256 * 1024
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    """Return the routes of all pages."""
+    shown = [Route(path, _show(desk, page), methods=["GET"]) for path, page in PAGES.items()]
+    return [
+        *shown,
+        Route("/pages/goals", _agree(desk, acting.agree_by_form), methods=["POST"]),
+        Route("/pages/goals/adopt", _agree(desk, acting.adopt_by_form), methods=["POST"]),
+        Route("/pages/lead/{lead_id:path}/disposition", _act(desk), methods=["POST"]),
+        Route("/pages/lead/{lead_id:path}", _lead(desk), methods=["GET"]),
+    ]
+
+
+def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Callable[..., object]:
+    async def show(request: Request) -> Response:
+        return await _answer(lambda: page(desk, dict(request.query_params)))
+
+    return show
+
+
+def _lead(desk: Desk) -> Callable[..., object]:
+    async def show(request: Request) -> Response:
+        return await _answer(lambda: views.lead_page(desk, request.path_params["lead_id"]))
+
+    return show
+
+
+def _act(desk: Desk) -> Callable[..., object]:
+    async def act(request: Request) -> Response:
+        form, lead_id = await _form(request), request.path_params["lead_id"]
+        return await _answer(lambda: _acted(desk, lead_id, form))
+
+    return act
+
+
+def _acted(desk: Desk, lead_id: str, form: acting.Form) -> str | tuple[str, int]:
+    """Act, and show the queue with what became of it; who was late sees the lead as it is now."""
+    try:
+        message = acting.act_by_form(desk, lead_id, form)
+    except ConflictError as error:
+        return views.lead_page(desk, lead_id, str(error), bad=True), 409
+    except RequestError as error:
+        return views.lead_page(desk, lead_id, str(error), bad=True), error.status
+    if not desk.ready:
+        return views.lead_page(desk, lead_id, message)
+    return views.today_page(desk, {}, message)
+
+
+def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[..., object]:
+    async def agree(request: Request) -> Response:
+        form = await _form(request)
+
+        def changed() -> str:
+            return views.goals_page(desk, {}, work(desk, form))
+
+        return await _answer(changed, back="/pages/goals")
+
+    return agree
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = await request.body()
+    if len(body) > _MOST_BYTES:
+        return {}
+    found = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[-1] for name, values in found.items()}
+
+
+async def _answer(work: Callable[[], str | tuple[str, int]], back: str = "/") -> Response:
+    """Do the work in a thread; whatever is wrong is a page too, that says so in words."""
+    try:
+        made = await asyncio.to_thread(work)
+    except (NotReadyError, EmptyHistoryError) as error:
+        made = views.notice("Nothing to show yet", str(error))
+    except UnknownLeadError as error:
+        made = views.notice("No such lead", str(error), bad=True), 404
+    except ConflictError as error:
+        made = views.notice("Somebody was quicker", str(error), back=back, bad=True), 409
+    except StoreError as error:
+        made = views.notice("The history cannot be read", str(error), bad=True), 503
+    except RequestError as error:
+        made = views.notice("That does not go", str(error), back=back, bad=True), error.status
+    except ValueError as error:
+        made = views.notice("That does not go", str(error), back=back, bad=True), 422
+    text, status = made if isinstance(made, tuple) else (made, 200)
+    return HTMLResponse(text, status, headers=_HEADERS)

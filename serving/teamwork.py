@@ -1,0 +1,84 @@
+"""What the pages show, as JSON, and decisions on leads through the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from starlette.requests import Request
+
+from alignment.pages import funnel, goals, today
+from alignment.pages.movement import WARNING, as_json
+from history.teamwork import disposed_since
+from serving import reading
+from serving.desk import Desk
+from serving.errors import EmptyHistoryError
+from serving.pages.acting import act
+from serving.pages.views import choice_of, dimension, focus_of
+
+_MOST_QUEUED = 1000
+
+
+def answers_of(desk: Desk) -> dict[str, Callable[[Request], Any]]:
+    """Return what answers GET, by path."""
+    return {
+        "/queue": lambda request: _queue(desk, request),
+        "/importance": lambda request: _importance(desk, request),
+        "/funnel": lambda request: _funnel(desk, request),
+        "/goals": lambda _request: _goals(desk),
+    }
+
+
+def decide(desk: Desk, rows: Sequence[dict[str, Any]]) -> int:
+    """Take decisions that are made now; return how many.
+
+    Raises
+    ------
+    ConflictError : somebody else was quicker with one; the ones before it stand.
+    """
+    for row in rows:
+        act(desk, row, row["seen"])
+    return len(rows)
+
+
+def _queue(desk: Desk, request: Request) -> dict[str, Any]:
+    limit = reading.whole_number(request, "limit", 50, _MOST_QUEUED)
+    choice = choice_of(request.query_params, limit, show="all")
+    try:
+        situation = desk.situation()
+    except EmptyHistoryError as error:
+        empty = {"open_leads": 0, "total": 0, "page": 1, "pages": 1, "cut": 0.0}
+        return {**empty, "leads": [], "message": str(error)}
+    with desk.store.reading() as connection:
+        done = disposed_since(connection, situation.now)
+    return today.as_json(situation, choice, None if choice.show == "all" else done)
+
+
+def _importance(desk: Desk, request: Request) -> dict[str, Any]:
+    focus = focus_of(request.query_params)
+    try:
+        return as_json(desk.situation(), focus)
+    except EmptyHistoryError as error:
+        return {
+            "note": WARNING, "features": [], "channels": [], "leads": 0, "message": str(error)
+        }  # fmt: skip
+
+
+def _funnel(desk: Desk, request: Request) -> dict[str, Any]:
+    by = dimension(request.query_params)
+    try:
+        return funnel.as_json(desk.situation(), by)
+    except EmptyHistoryError as error:
+        lists = ("stages", "values", "months", "cohorts", "campaigns")
+        empty: dict[str, Any] = {name: [] for name in lists}
+        return {**empty, "since": "", "by": by, "attribution": {}, "message": str(error)}
+
+
+def _goals(desk: Desk) -> dict[str, Any]:
+    try:
+        return goals.as_json(desk.situation())
+    except EmptyHistoryError as error:
+        return {
+            "period": "", "elapsed": 0.0, "agreement": {}, "proposed": {}, "attainment": [],
+            "forecast": {}, "qualification": {}, "message": str(error),
+        }  # fmt: skip

@@ -1,0 +1,325 @@
+"""Goals: what was agreed, how far both teams have come, and what another cut would cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alignment import dispositions, goals, handoff
+from alignment.forecast import poisson_binomial, until_days
+from alignment.pages import charts, parts
+from alignment.pages.form import QUARTER, fields, past, suggested
+from alignment.qualification import simulate
+from alignment.situation import Situation
+
+
+def view(
+    situation: Situation, cut: float | None = None, message: str = "", *, alone: bool = False
+) -> dict[str, Any]:
+    """Return what the page shows.
+
+    Parameters
+    ----------
+    situation : of both teams.
+    cut : one to try out on the last quarter.
+    message : what became of a change, or why it was refused.
+    alone : whether nobody can change anything here, as in a saved file.
+    """
+    terms = situation.terms
+    table = goals.attainment(situation.figures, terms, situation.period)
+    forecast = situation.forecast
+    return {
+        "title": "Goals",
+        "message": message,
+        "alone": alone,
+        "period": situation.period.name,
+        "elapsed": parts.share(situation.period.elapsed),
+        "agreed": situation.agreement.version > 0,
+        "version": situation.agreement.version,
+        "who": situation.agreement.who,
+        "why": situation.agreement.why,
+        "teams": _teams(table),
+        "forecast": _forecast(situation),
+        "likely": {
+            "won": forecast.won,
+            "low": forecast.low,
+            "high": forecast.high,
+            "total": parts.number(round(forecast.total)),
+            "target": parts.number(forecast.target),
+            "chance": parts.share(forecast.chance),
+            "leads": f"{forecast.leads:,}",
+        },
+        "curve": _curve(situation),
+        "cut": _cut(situation),
+        "trial": _trial(situation, cut),
+        "speed": _speed(situation),
+        "lift": _lift(situation),
+        "reasons": _reasons(situation),
+        "suggestions": _suggestions(situation),
+        "log": [_logged(situation, entry) for entry in situation.log],
+        "fields": fields(situation),
+        "agreed_rows": [
+            (each["words"], each["value"] or each["hint"]) for each in fields(situation)
+        ],
+        "excluded": "\n".join(situation.agreement.terms.excluded),
+        "history": past(situation),
+    }
+
+
+def as_json(situation: Situation) -> dict[str, Any]:
+    """Return goals, attainment, forecast and the cut as data."""
+    table = goals.attainment(situation.figures, situation.terms, situation.period)
+    forecast = situation.forecast
+    return {
+        "period": situation.period.name,
+        "elapsed": situation.period.elapsed,
+        "agreement": situation.agreement.as_dict(),
+        "proposed": situation.terms.model_dump(mode="json"),
+        "attainment": [
+            {key: None if value != value else value for key, value in row.items()}  # noqa: PLR0124  NaN
+            for row in table.to_dict("records")
+        ],
+        "forecast": {
+            "won": forecast.won,
+            "expected": forecast.expected,
+            "total": forecast.total,
+            "low": forecast.low,
+            "high": forecast.high,
+            "target": forecast.target,
+            "chance": forecast.chance,
+            "open_leads": forecast.leads,
+        },
+        "qualification": {
+            "cut": situation.cut,
+            "solved": situation.curve.best,
+            "curve": situation.curve.frame.to_dict("records"),
+            "grades": situation.grades.model_dump(),
+        },
+        "message": "",
+    }
+
+
+def _teams(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "team": row["team"],
+            "goal": row["goal"],
+            "actual": parts.figure(row["actual"], row["unit"]),
+            "target": parts.figure(row["target"], row["unit"]),
+            "due": parts.figure(row["due"], row["unit"]),
+            "status": row["status"],
+            "filled": _filled(row["actual"], row["target"]),
+        }
+        for row in table.to_dict("records")
+    ]
+    named = {"both": "Both teams", "marketing": "Marketing", "sales": "Sales"}
+    return [
+        {"name": words, "rows": [row for row in rows if row["team"] == team]}
+        for team, words in named.items()
+    ]
+
+
+def _filled(actual: float, target: float) -> int:
+    if not (np.isfinite(actual) and np.isfinite(target)) or target <= 0:
+        return 0
+    return int(min(100, round(100 * actual / target)))
+
+
+def _forecast(situation: Situation) -> parts.Chart:
+    horizons = situation.model.horizons
+    columns = [f"probability_{horizon}d" for horizon in horizons]
+    chances = situation.frame[columns].to_numpy(dtype=float)
+    left = until_days(horizons, chances, situation.period.days_left)
+    likely = poisson_binomial(left)
+    won = situation.forecast.won
+    kept = np.flatnonzero(likely > 0.002)
+    low, high = (int(kept[0]), int(kept[-1])) if len(kept) else (0, 0)
+    totals = list(range(won + low, won + high + 1))
+    target = float(situation.terms.target_wins or 0.0)
+    return parts.Chart(
+        name="forecast",
+        title="How the quarter is likely to end",
+        svg=charts.lines(
+            totals,
+            {"chance": likely[low : high + 1].tolist()},
+            name="forecast",
+            across="wins at the end of the quarter",
+            up="chance",
+            y_format=charts.percent,
+            mark=(target, f"target {target:,.0f}") if target else None,
+        ),
+        columns=["wins", "chance"],
+        rows=[
+            [f"{total:,}", parts.share(float(likely[total - won]))]
+            for total in totals[:: max(1, len(totals) // 25)]
+        ],
+        note="From the calibrated probabilities of the leads that are open today; leads that come "
+        "later are not in it.",
+    )
+
+
+def _curve(situation: Situation) -> parts.Chart:
+    frame = situation.curve.frame
+    shown = frame[frame["cut"] > 0]
+    thin = shown.iloc[:: max(1, len(shown) // 20)]
+    return parts.Chart(
+        name="cut",
+        title="What each cut would be worth a week",
+        svg=charts.lines(
+            shown["cut"].tolist(),
+            {"expected value a week": shown["value"].tolist()},
+            name="cut",
+            across="cut: least probability to cross",
+            up="money a week",
+            x_format=charts.percent,
+            mark=(situation.curve.best, f"best cut {parts.share(situation.curve.best)}"),
+            log=True,
+        ),
+        columns=[
+            "cut",
+            "cross a week",
+            "worked a week",
+            "expected wins a week",
+            "value a week",
+            "lost against the best",
+        ],
+        rows=[
+            [
+                parts.share(row["cut"]),
+                f"{row['crossed']:.1f}",
+                f"{row['worked']:.1f}",
+                f"{row['expected_wins']:.2f}",
+                parts.money(row["value"]),
+                parts.money(row["loss"]),
+            ]
+            for row in thin.to_dict("records")
+        ],
+        note="Below the best cut more leads cross than sales can work, and good ones wait behind "
+        "poor ones; above it, time is left over.",
+    )
+
+
+def _cut(situation: Situation) -> dict[str, Any]:
+    here = situation.curve.at(situation.cut)
+    grades = situation.grades
+    return {
+        "now": parts.share(situation.cut),
+        "solved": parts.share(situation.curve.best),
+        "agreed": situation.agreement.terms.least_probability is not None,
+        "loss": parts.money(here["loss"]),
+        "capacity": parts.number(situation.terms.capacity_per_week),
+        "worth": parts.money(situation.terms.win_value),
+        "grades": [("A", grades.a), ("B", grades.b), ("C", grades.c), ("D", 0.0)],
+    }
+
+
+def _trial(situation: Situation, cut: float | None) -> dict[str, Any]:
+    """Replay the last quarter under the cut in force, the solved one, and one to try."""
+    chances, leads, part = situation.quarter_view
+    cuts = {"in force": situation.cut, "solved": situation.curve.best}
+    if cut is not None:
+        cuts["to try"] = cut
+    since = situation.now - pd.Timedelta(weeks=chances.shape[1])
+    won_at = situation.steps.set_index("lead_id")["won"].reindex(leads)
+    won = (won_at >= since).to_numpy()
+    capacity = float(situation.terms.capacity_per_week or 1.0) * part
+    found = simulate(chances, won, cuts, capacity=capacity)
+    rows = [
+        [
+            row["name"],
+            parts.share(row["cut"]),
+            parts.number(round(row["crossed"] / part)),
+            parts.number(round(row["worked"] / part)),
+            f"{row['expected_wins'] / part:.1f}",
+            f"{row['wins_since'] / part:.1f}",
+        ]
+        for row in found.to_dict("records")
+    ]
+    columns = ["", "cut", "crossed", "worked", "expected wins", "won by today"]
+    return {"columns": columns, "rows": rows, "cut": "" if cut is None else f"{100 * cut:g}"}
+
+
+def _speed(situation: Situation) -> parts.Chart | None:
+    days = min(90, situation.horizon)
+    found = handoff.speed_to_lead(
+        situation.crossed, situation.history, until=situation.now, days=days
+    )
+    shown = found[found["leads"] > 0]
+    if shown.empty:
+        return None
+    return parts.Chart(
+        name="speed",
+        title="Speed to lead: wins by the time to the first touch",
+        svg=charts.bars(
+            shown["words"].tolist(),
+            {"won": shown["share"].tolist()},
+            name="speed",
+            along=f"share won within {days} days of the hand-off",
+            value_format=charts.percent,
+            errors=(shown["low"].tolist(), shown["high"].tolist()),
+        ),
+        columns=["first touch", "hand-offs", "won", "share", "95 % interval"],
+        rows=[
+            [
+                row["words"],
+                f"{row['leads']:,}",
+                f"{row['won']:,}",
+                parts.share(row["share"]),
+                f"{parts.share(row['low'])} to {parts.share(row['high'])}",
+            ]
+            for row in shown.to_dict("records")
+        ],
+        note="Our own leads, not an industry's. Association: who was called first may have looked "
+        "better.",
+    )
+
+
+def _lift(situation: Situation) -> str:
+    terms = situation.agreement.terms
+    if not terms.holdout_share and not terms.exploration_share:
+        return (
+            "No leads are drawn at random, so that nobody can say what the scores themselves are "
+            "worth. A small share explored below the cut, or held out from the order by score, "
+            "would measure it; both are off."
+        )
+    return (
+        f"{parts.share(terms.exploration_share)} of the leads below the cut cross anyway, and "
+        f"{parts.share(terms.holdout_share)} are worked in order of arrival: comparing them with "
+        "the others tells what the scores are worth."
+    )
+
+
+def _reasons(situation: Situation) -> dict[str, Any]:
+    found = dispositions.reason_counts(situation.history, situation.now - QUARTER)
+    rows = [
+        [row["words"], f"{row['count']:,}", parts.share(row["share"]), row["answer"]]
+        for row in found.to_dict("records")
+    ]
+    columns = ["sales said", "leads", "of all answers", "what marketing looks at"]
+    return {"columns": columns, "rows": rows, "any": bool(found["count"].sum())}
+
+
+def _suggestions(situation: Situation) -> list[dict[str, str]]:
+    return [
+        {
+            "rule": row["rule"],
+            "words": f"{parts.share(row['refused'])} of {row['leads']} leads were refused as "
+            f"unfit, against {parts.share(row['overall'])} of all.",
+        }
+        for row in suggested(situation).to_dict("records")
+    ]
+
+
+def _logged(situation: Situation, entry: dict[str, Any]) -> dict[str, str]:
+    since = dispositions.refusal_share(situation.history, entry["at"], situation.now)
+    return {
+        "day": parts.day(entry["at"]),
+        "who": entry["who"],
+        "said": entry["said"],
+        "changed": entry["changed"],
+        "figure": entry["figure"],
+        "before": parts.share(entry["before"]),
+        "after": parts.share(since),
+    }

@@ -1,0 +1,226 @@
+"""Model: what it is and how right it has been, in words that sales believe; and Health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from alignment.pages import charts, parts
+from alignment.situation import Situation
+from history import History
+from models import ConversionModel
+
+_WORDS = {
+    "auc": "picks the better of two leads",
+    "log_loss": "log loss (less is better)",
+    "brier": "Brier score (less is better)",
+    "calibration_error": "calibration error (less is better)",
+    "average_precision": "average precision",
+}
+_STALE_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that is looked at.
+
+    Parameters
+    ----------
+    name : what.
+    state : ``good``, ``look`` or ``bad``.
+    words : what was found, and what to do.
+    """
+
+    name: str
+    state: str
+    words: str
+
+
+def view(situation: Situation) -> dict[str, Any]:
+    """Return what the page Model shows."""
+    figures = _last(situation.facts.figures)
+    return {
+        "title": "Model",
+        "version": situation.version,
+        "message": situation.model.message,
+        "told": _told(situation.model, situation.version),
+        "sentences": _sentences(situation, figures),
+        "figures": _figures(figures),
+        "reliability": _reliability(situation.facts.reliability, situation.horizon),
+        "versions": [
+            [str(each.get(name, "")) for name in _VERSION] for each in situation.facts.versions
+        ],
+        "columns": ["version", "made", "serves", "kind", "log loss", "who", "why"],
+    }
+
+
+_VERSION = ("version", "created_at", "champion", "chosen", "log_loss", "who", "why")
+
+
+def checks(
+    history: History | None,
+    model: ConversionModel | None,
+    now: pd.Timestamp,
+    problem: str = "",
+    leads: int = 0,
+) -> list[Check]:
+    """Look at what the product stands on.
+
+    Parameters
+    ----------
+    history : what happened; None where there is none.
+    model : that serves; None where none does.
+    now : this instant.
+    problem : with the champion, as the service found it.
+    leads : how many there are, where the history itself is not at hand.
+    """
+    found = []
+    if model is None:
+        found.append(Check("Champion", "bad", problem or "no model serves yet: smarketing promote"))
+    else:
+        state = "look" if problem or model.kind == "prior" else "good"
+        found.append(Check("Champion", state, problem or model.message))
+        until = model.metadata.get("observed_until")
+        if until:
+            days = (now - pd.Timestamp(str(until))) / pd.Timedelta(days=1)
+            words = f"it has learned from a history up to {days:.0f} days ago"
+            found.append(Check("Age of the model", "good" if days < 100 else "look", words))
+    if history is None and leads:
+        return [*found, Check("History", "good", f"it holds {leads:,} leads")]
+    if history is None or history.leads.empty:
+        found.append(Check("History", "bad", "there are no leads yet: smarketing ingest SOURCE"))
+        return found
+    for name, words in (
+        ("engagements", "engagement"),
+        ("outcomes", "outcome"),
+        ("dispositions", "answer by sales"),
+    ):
+        found.append(_freshness(getattr(history, name), words, now))
+    return found
+
+
+def health(found: Sequence[Check]) -> dict[str, Any]:
+    """Return what the page Health shows."""
+    worst = "bad" if any(each.state == "bad" for each in found) else "look"
+    state = "good" if all(each.state == "good" for each in found) else worst
+    said = {
+        "good": "All is well.",
+        "look": "It works; somebody should look at this.",
+        "bad": "Something has to be mended.",
+    }
+    return {"title": "Health", "checks": found, "state": state, "said": said[state]}
+
+
+def _freshness(frame: pd.DataFrame, words: str, now: pd.Timestamp) -> Check:
+    name = f"Newest {words}"
+    if frame.empty:
+        return Check(name, "look", f"there is no {words} in the history yet")
+    days = (now - frame["recorded_at"].max()) / pd.Timedelta(days=1)
+    state = "good" if days <= _STALE_DAYS else "look"
+    ago = "within the last day" if days < 1 else f"{days:.0f} days ago"
+    return Check(name, state, f"recorded {ago}; {len(frame):,} in all")
+
+
+def _told(model: ConversionModel, version: str) -> list[tuple[str, str]]:
+    known = model.metadata
+    rows = [
+        ("Version", version),
+        ("Predicts", f"{model.target} within {', '.join(map(str, model.horizons))} days"),
+        (
+            "Learned from",
+            f"{known.get('leads', '?')} leads, {known.get('conversions', '?')} of them converted",
+        ),
+        ("History up to", str(known.get("observed_until", "unknown"))[:10]),
+        ("Kind", str(known.get("chosen", model.kind))),
+        ("Looks at", f"{len(model.features)} features, each known at the time"),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _last(figures: pd.DataFrame) -> pd.DataFrame:
+    if figures.empty or "horizon" not in figures:
+        return pd.DataFrame(columns=["predictor", "metric", "value", "low", "high"])
+    return figures[
+        (figures["horizon"] == figures["horizon"].max()) & (figures["segment"] == "future")
+    ]
+
+
+def _sentences(situation: Situation, figures: pd.DataFrame) -> list[str]:
+    """Say how right it has been, without a word of statistics."""
+    said = []
+    mine = figures[figures["predictor"] == "model"].set_index("metric")["value"]
+    if "auc" in mine:
+        said.append(
+            f"Shown one lead that was won and one that was not, it ranked the right one higher "
+            f"{100 * mine['auc']:.0f} times out of 100, on leads whose end it had not seen. "
+            "Guessing is right 50 times."
+        )
+    rows = situation.facts.reliability
+    if len(rows):
+        part = rows[(rows["segment"] == "future") & (rows["horizon"] == rows["horizon"].max())]
+        if len(part):
+            top = part.loc[part["promised"].idxmax()]
+            said.append(
+                f"Of the tenth of leads that it promised most, {parts.share(top['promised'])}, "
+                f"{parts.share(top['observed'])} were won in the end."
+            )
+    said.append(
+        "It knows only what was recorded before the day of the score, and it cannot see what "
+        "nobody writes down: a good talk on the phone counts when it is in the system."
+    )
+    return said
+
+
+def _figures(figures: pd.DataFrame) -> dict[str, Any]:
+    shown = [name for name in _WORDS if name in set(figures["metric"])]
+    rows = []
+    for name, part in figures.groupby("predictor", sort=False):
+        cells = part.set_index("metric")
+        row = [str(name)]
+        for metric in shown:
+            cell = cells.loc[metric] if metric in cells.index else None
+            row.append(
+                "-"
+                if cell is None
+                else f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})"
+            )
+        rows.append(row)
+    return {"columns": ["", *(_WORDS[name] for name in shown)], "rows": rows}
+
+
+def _reliability(rows: pd.DataFrame, horizon: int) -> parts.Chart | None:
+    if rows.empty:
+        return None
+    part = rows[(rows["segment"] == "future") & (rows["horizon"] == horizon)]
+    if part.empty:
+        return None
+    part = part.sort_values("promised")
+    return parts.Chart(
+        name="reliability",
+        title="Does the number mean what it says?",
+        svg=charts.lines(
+            part["promised"].tolist(),
+            {"observed": part["observed"].tolist()},
+            name="reliability",
+            across=f"promised probability within {horizon} days",
+            up="share that was won",
+            x_format=charts.percent,
+            y_format=charts.percent,
+            bands=(part["low"].tolist(), part["high"].tolist()),
+            diagonal=True,
+        ),
+        columns=["leads", "promised", "won", "95 % interval"],
+        rows=[
+            [
+                f"{row['n']:,.0f}",
+                parts.share(row["promised"]),
+                parts.share(row["observed"]),
+                f"{parts.share(row['low'])} to {parts.share(row['high'])}",
+            ]
+            for row in part.to_dict("records")
+        ],
+        note="Leads in ten equal parts by promise, on outcomes that the model had not seen.",
+    )

@@ -1,0 +1,144 @@
+"""What pages are made of: charts with their numbers, and words for values."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pandas as pd
+
+from alignment.pages.charts import standalone
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture and its numbers.
+
+    Parameters
+    ----------
+    name : unique on its page, used for file names.
+    title : what a reader learns from it.
+    svg : the picture.
+    columns, rows : its numbers, as text.
+    note : what a reader has to know.
+    """
+
+    name: str
+    title: str
+    svg: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    @property
+    def picture(self) -> str:
+        """The picture as a file, in a data address."""
+        return _data("image/svg+xml", standalone(self.svg))
+
+    @property
+    def numbers(self) -> str:
+        """The numbers as a CSV file, in a data address."""
+        return csv_link(self.columns, self.rows)
+
+
+def csv_link(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as a CSV file, in a data address. No cell is taken for a formula."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(
+            [f"'{cell}" if cell[:1] in "=+-@" and not _number(cell) else cell for cell in row]
+        )
+    return _data("text/csv", out.getvalue())
+
+
+def share(value: float | None) -> str:
+    """Write a share, as `12 %`; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    shown = 100 * value
+    if 0 < shown < 0.1:
+        return "< 0.1\u00a0%"
+    return f"{shown:.0f}\u00a0%" if shown >= 10 or shown == 0 else f"{shown:.1f}\u00a0%"
+
+
+def points(value: float) -> str:
+    """Write a difference of probability, as `+2.1 points`."""
+    sign = "+" if value >= 0 else "-"
+    return f"{sign}{abs(100 * value):.1f} points"
+
+
+def number(value: float | None) -> str:
+    """Write a number without needless digits; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if abs(value) >= 100 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def money(value: float | None) -> str:
+    """Write money, shortly."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:.2f} M"
+    return f"{value / 1e3:.0f} k" if abs(value) >= 1e4 else f"{value:,.0f}"
+
+
+def figure(value: float | None, unit: str) -> str:
+    """Write a value of a unit: count, money or share."""
+    return {"share": share, "money": money}.get(unit, number)(value)
+
+
+def day(at: pd.Timestamp | None) -> str:
+    """Write a day."""
+    return "-" if at is None or pd.isna(at) else f"{at.day} {at:%b %Y}"
+
+
+def span(hours: float) -> str:
+    """Write a length of time, in hours up to two days."""
+    hours = abs(hours)
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
+
+
+def clock(due: pd.Timestamp | None, now: pd.Timestamp) -> str:
+    """Write by when something is due."""
+    if due is None or pd.isna(due):
+        return ""
+    left = (due - now) / pd.Timedelta(hours=1)
+    return f"due in {span(left)}" if left >= 0 else f"overdue by {span(left)}"
+
+
+def reason(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a reason in words: label with its value, and how it moved the probability."""
+    value = found["value"]
+    if value is None or value == "":
+        text = found["label"]
+    else:
+        shown = (
+            value
+            if isinstance(value, str)
+            else (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
+        )
+        text = f"{found['label']}: {shown}"
+    text = text[:1].upper() + text[1:]
+    return {"words": text, "effect": points(found["effect"]), "up": found["effect"] >= 0}
+
+
+def _data(kind: str, text: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "").rstrip(" %"))
+    except ValueError:
+        return False
+    return True

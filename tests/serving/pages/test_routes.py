@@ -1,0 +1,202 @@
+import re
+
+import pandas as pd
+import pytest
+
+from history.teamwork import agreements, handoffs
+
+PAGES = ["/", "/pages/drivers", "/pages/funnel", "/pages/goals", "/pages/model", "/pages/health"]
+NEW = {"lead_id": "a/b?c", "created_at": "2025-06-01T00:00:00Z", "source": "<b>list</b>"}
+MQL = {"lead_id": "a/b?c", "occurred_at": "2025-12-01T00:00:00Z", "stage": "mql"}
+
+
+def waiting(client):
+    return client.get("/queue?show=today&limit=1").json()["leads"][0]
+
+
+def form(**fields):
+    return {"data": fields}
+
+
+@pytest.fixture
+def one(fresh):
+    fresh.post("/leads", json=[NEW])
+    fresh.post("/outcomes", json=[MQL])
+    return fresh
+
+
+def test_the_first_page_lists_the_best_leads_with_reasons(client):
+    page = client.get("/").text
+    best = waiting(client)
+    assert best["lead_id"] in page
+    assert best["reasons"][0]["label"][1:] in page
+    assert "points" in page
+    assert f'href="/pages/lead/{best["lead_id"]}"' in page
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_needs_nothing_from_elsewhere(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 200
+    fetched = re.findall(r'(?:src|href|url)(?:="|\()([^")]+)', answer.text)
+    assert [each for each in fetched if each.startswith(("http:", "https:", "//"))] == []
+    assert "<script" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_without_any_lead_says_what_to_do(fresh, path):
+    answer = fresh.get(path)
+    assert answer.status_code == 200
+    assert "smarketing ingest" in answer.text
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/pages/lead/a%2Fb%3Fc"])
+def test_one_lead_is_enough_for_every_page(one, path):
+    answer = one.get(path)
+    assert answer.status_code == 200
+    assert "<b>list" not in answer.text
+
+
+def test_what_callers_send_is_escaped(fresh):
+    lead = {"lead_id": "<script>alert(1)</script>", "created_at": "2025-06-01T00:00:00Z"}
+    assert fresh.post("/leads", json=[lead]).json()["accepted"] == 1
+    page = fresh.get("/?show=all").text
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_an_unknown_lead_is_not_found(client):
+    answer = client.get("/pages/lead/nobody")
+    assert answer.status_code == 404
+    assert "knows no lead" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/?page=x", "page: expected a whole number"),
+        ("/?show=none", "show: expected one of"),
+        ("/pages/funnel?by=colour", "by: expected one of"),
+        ("/pages/goals?cut=much", "cut: expected percent"),
+        ("/pages/goals?cut=101", "0 to 100"),
+    ],
+)
+def test_a_wrong_question_is_told(client, path, says):
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert says in answer.text
+
+
+def test_the_queue_is_paged_and_filtered(client):
+    whole = client.get("/queue?limit=1000").json()
+    second = client.get("/queue?limit=5&page=2").json()
+    assert [each["lead_id"] for each in second["leads"]] == [
+        each["lead_id"] for each in whole["leads"][5:10]
+    ]
+    assert second["pages"] == -(-whole["total"] // 5)
+    source = whole["leads"][0]["source"]
+    mine = client.get(f"/queue?limit=1000&source={source}").json()
+    assert mine["total"] == sum(each["source"] == source for each in whole["leads"])
+
+
+def test_a_lead_is_accepted_and_the_second_is_told(one):
+    path = "/pages/lead/a%2Fb%3Fc/disposition"
+    done = one.post(path, **form(verdict="accept", seen="0", owner="dana"))
+    assert (done.status_code, "is accepted" in done.text) == (200, True)
+    late = one.post(path, **form(verdict="refuse", reason="wrong_fit", seen="0"))
+    assert late.status_code == 409
+    assert "was accepted by dana" in late.text
+    assert one.get("/queue?show=today").json()["total"] == 0
+
+
+def test_the_api_tells_the_second_too(one):
+    row = {"lead_id": "a/b?c", "action": "reject", "reason": "wrong_fit", "owner": "eli", "seen": 0}
+    assert one.post("/dispositions", json=[row]).json()["accepted"] == 1
+    late = one.post("/dispositions", json={"dispositions": [row]})
+    assert late.status_code == 409
+    assert "rejected by eli" in late.json()["error"]
+    stages = [
+        each.get("stage") for each in one.get("/leads/a/b?c".replace("?", "%3F")).json()["timeline"]
+    ]
+    assert "disqualified" in stages
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"action": "reject"}, "reason: expected one of"),
+        ({"action": "reject", "reason": "bad_timing"}, "goes with recycle"),
+        ({"action": "accept", "seen": -1}, "seen"),
+        ({"action": "accept", "seen": True}, "seen"),
+        ({"action": "accept", "lead_id": "nobody"}, "knows no lead"),
+    ],
+)
+def test_a_decision_that_does_not_go_is_refused(one, row, says):
+    answer = one.post("/dispositions", json=[{"lead_id": "a/b?c", "seen": 0} | row])
+    assert answer.status_code == 422
+    assert says in answer.json()["error"]
+
+
+def test_a_lead_is_sent_back_only_with_a_reason(one):
+    path = "/pages/lead/a%2Fb%3Fc/disposition"
+    answer = one.post(path, **form(verdict="refuse", reason="", seen="0"))
+    assert answer.status_code == 422
+    assert "choose a reason" in answer.text
+    assert one.post(path, **form(verdict="accept")).status_code == 422
+
+
+def test_the_agreement_is_changed_with_who_and_why(one, empty_desk):
+    fields = {"seen": "0", "target_wins": "12", "mql_to_sal": "55", "least_probability": "0"}
+    assert one.post("/pages/goals", **form(**fields, who="ann", why="")).status_code == 422
+    done = one.post("/pages/goals", **form(**fields, who="ann", why="a new year"))
+    assert done.status_code == 200
+    assert "Version 1" in done.text
+    late = one.post("/pages/goals", **form(**fields, who="bob", why="me too"))
+    assert late.status_code == 409
+    bad = one.post("/pages/goals", **form(seen="1", target_wins="many", who="a", why="b"))
+    assert (bad.status_code, "expected a number" in bad.text) == (422, True)
+    kept = agreements(empty_desk.store)
+    assert [(each["who"], each["content"]["mql_to_sal"]) for each in kept] == [("ann", 0.55)]
+    assert one.get("/goals").json()["agreement"]["target_wins"] == 12
+
+
+def test_leads_cross_in_the_name_of_an_agreement_only(fresh, empty_desk):
+    fresh.post("/leads", json=[NEW])
+    fresh.get("/")
+    assert handoffs(empty_desk.store).empty
+    terms = {"seen": "0", "least_probability": "0", "who": "ann", "why": "try"}
+    assert fresh.post("/pages/goals", **form(**terms)).status_code == 200
+    assert handoffs(empty_desk.store)["lead_id"].tolist() == ["a/b?c"]
+    fresh.get("/")
+    empty_desk.ranking.forget()
+    fresh.get("/")
+    assert len(handoffs(empty_desk.store)) == 1
+
+
+def test_what_the_pages_show_is_there_as_json(client, small_company):
+    goals = client.get("/goals").json()
+    assert goals["forecast"]["open_leads"] == client.get("/queue?limit=1").json()["open_leads"]
+    best = max(goals["qualification"]["curve"], key=lambda row: row["value"])
+    assert goals["qualification"]["solved"] == best["cut"]
+    funnel = client.get("/funnel?by=segment").json()
+    assert sum(row["leads"] for row in funnel["values"]) == funnel["stages"][0]["leads"]
+    whole = client.get("/importance").json()
+    assert sum(each["share"] for each in whole["features"]) == pytest.approx(1)
+    part = client.get("/importance?focus=source=referral").json()
+    assert 0 < part["leads"] < whole["leads"]
+
+
+def test_without_history_every_json_says_so(fresh):
+    for path in ("/queue", "/importance", "/funnel", "/goals"):
+        answer = fresh.get(path)
+        assert answer.status_code == 200
+        assert "no leads yet" in answer.json()["message"]
+
+
+def test_a_lead_page_tells_both_teams_touches_and_why_the_score_moved(client):
+    best = client.get("/queue?limit=1").json()["leads"][0]["lead_id"]
+    page = client.get(f"/pages/lead/{best}").text
+    assert "team-marketing" in page
+    assert "How the score moved, and why" in page
+    assert pd.Timestamp(re.findall(r'datetime="([^"]+)"', page)[0]).tzinfo is not None
