@@ -46,6 +46,9 @@ check: $(READY) ## format, lint, types, the import contract, notebooks
 bench: $(READY) ## speed and quality, each against named alternatives in one run
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file $(DATA); done
 
+soak: $(READY) ## ten minutes at twice what the service sustains: it sheds, recovers, loses nothing
+	@$(BIN)/python benchmarks/fire/soak.py $(DATA)
+
 format: $(READY) ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
@@ -59,4 +62,4 @@ lock: $(READY) ## pin every requirement anew, without addresses
 clean: ## remove what the project made, but not the history and the models
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report
 
-.PHONY: help setup spark demo serve test check bench format contract lock clean
+.PHONY: help setup spark demo serve test check bench soak format contract lock clean

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from features import compute_features, open_leads
-from history import History
+from features import LiveEngine, compute_features, open_leads
+from history import History, Store
+from history.extent import lead_pages, observed_until
+from history.history import micros
+from history.lead_rows import read_lead_rows
 from models import ConversionModel, Scores, score
+from models.scoring import score_columns
 from pipelines import context, output
+from pipelines.failures import UsageError
 from pipelines.train import registry_of
 from settings import Settings
 
+_PAGE = 2_000
 
-def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 3) -> Scores:
-    """Score every lead open at `as_of` with the champion.
+
+def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 3) -> int:
+    """Score every lead open at `as_of` with the champion, best first, in bounded memory.
+
+    Leads are read, scored and set aside page by page, and sorted on disk.
 
     Parameters
     ----------
@@ -24,6 +39,10 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
     out : a .parquet or .csv file.
     top_reasons : reasons per lead.
 
+    Returns
+    -------
+    How many leads were scored.
+
     Raises
     ------
     ValueError : no champion, an empty history, or a time or file that cannot be used.
@@ -31,19 +50,88 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
     output.check(out)
     registry = registry_of(settings)
     champion = registry.version("champion")
-    with context.working("reading the history") as (progress, task):
-        history = context.history_of(settings, context.store_of(settings))
-        moment = history.observed_until
-        if as_of is not None:
-            moment = context.instant(as_of, "--as-of", settings.history.timezone)
-        progress.update(task, description="scoring")
-        model = registry.load(champion)
-        scores = score_open_leads(
-            settings, model, history, moment, str(champion.version), top_reasons
+    store = context.store_of(settings)
+    moment = _moment(settings, store, as_of)
+    if next(lead_pages(store, moment, 1), None) is None:
+        raise UsageError(f"--as-of: {moment.isoformat()} lies before the first lead")
+    model = registry.load(champion)
+    schema = _schema(model.horizons)
+    count = 0
+    with (
+        context.working("scoring") as (progress, task),
+        TemporaryDirectory(dir=out.parent, prefix=".scores-") as scratch,
+    ):
+        with pq.ParquetWriter(Path(scratch) / "scored.parquet", schema) as writer:
+            for page in _pages(settings, store, model, moment, str(champion.version), top_reasons):
+                writer.write_table(page)
+                count += len(page)
+                progress.update(task, description=f"scoring: {count:,} leads")
+        output.write_sorted(Path(scratch), schema.names[1 + len(model.horizons)], out)
+    context.note(f"{count:,} leads scored as of {moment} -> {out}")
+    return count
+
+
+def _moment(settings: Settings, store: Store, as_of: str | None) -> pd.Timestamp:
+    """Return the cutoff: as asked, as configured, or the end of the history."""
+    end = observed_until(store)
+    if as_of is not None:
+        return context.instant(as_of, "--as-of", settings.history.timezone)
+    told = settings.history.observed_until
+    return end if told is None else pd.Timestamp(told).tz_convert("UTC").as_unit("us")
+
+
+def _pages(
+    settings: Settings,
+    store: Store,
+    model: ConversionModel,
+    as_of: pd.Timestamp,
+    version: str,
+    top_reasons: int,
+) -> Iterator[pa.Table]:
+    """Yield the scores of the open leads, page by page."""
+    schema = _schema(model.horizons)
+    engine = LiveEngine(model.features)
+    for ids in lead_pages(store, as_of, _PAGE):
+        known = read_lead_rows(store, ids, (), engine.of_colleagues)
+        values = engine.compute(known, ids, np.full(len(ids), micros(as_of), dtype=np.int64))
+        still = values.still_open
+        columns = [column[still] for column in values.columns]
+        count = int(still.sum())
+        if not count:
+            continue
+        rows = score_columns(
+            model, columns, grades=settings.grades, explained=count, top_reasons=top_reasons
         )
-    output.write(filed(scores), out)
-    context.note(f"{len(scores.frame):,} leads scored as of {moment} -> {out}")
-    return scores
+        given = rows.reasons or [[] for _ in range(count)]
+        instant = pa.array(np.full(count, micros(as_of)), pa.int64())
+        yield pa.table(
+            [
+                pa.array(np.array(ids, dtype=object)[still], pa.string()),
+                instant.cast(pa.timestamp("us", tz="UTC")),
+                *(pa.array(chances) for chances in rows.probabilities.T),
+                pa.array(rows.points),
+                pa.array(rows.grades.tolist(), pa.string()),
+                pa.array([_texts(each) for each in given], schema.field("reasons").type),
+                pa.array([version] * count, pa.string()),
+            ],
+            schema=schema,
+        )
+
+
+def _schema(horizons: Sequence[int]) -> pa.Schema:
+    text, number = pa.string(), pa.float64()
+    reason = pa.struct([("feature", text), ("label", text), ("value", text), ("effect", number)])
+    return pa.schema(
+        [
+            ("lead_id", text),
+            ("as_of", pa.timestamp("us", tz="UTC")),
+            *((f"probability_{horizon}d", number) for horizon in horizons),
+            ("score", number),
+            ("grade", text),
+            ("reasons", pa.list_(reason)),
+            ("model_version", text),
+        ]
+    )
 
 
 def score_open_leads(
@@ -64,11 +152,12 @@ def score_open_leads(
 
 def filed(scores: Scores) -> pd.DataFrame:
     """Return scores as a file holds them: a reason's value is text, whatever its kind."""
-    reasons = [
-        [{**reason, "value": _text(reason["value"])} for reason in given]
-        for given in scores.frame["reasons"]
-    ]
+    reasons = [_texts(given) for given in scores.frame["reasons"]]
     return scores.frame.assign(reasons=pd.Series(reasons, dtype=object))
+
+
+def _texts(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**reason, "value": _text(reason["value"])} for reason in given]
 
 
 def _text(value: object) -> str:

@@ -15,23 +15,27 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from alignment.dispositions import DispositionError
 from history import HistoryError, StoreError
-from serving import bulk, pages, reading, signin
+from history.errors import ConflictError
+from serving import bulk, reading, signin
 from serving.access_log import AccessLog
 from serving.contract import LeadScore, LeadToScore, Problem, Refusal, ScoreRequest, Written
+from serving.crm import crm_routes
 from serving.desk import Desk
 from serving.errors import NotReadyError, RequestError, UnknownLeadError
 from serving.guard import Guard
 from serving.live import history_age
 from serving.metrics import Meters
 from serving.openapi import openapi_document
+from serving.pages.routes import routes as page_routes
 from serving.security import Doorman
+from serving.teamwork import answers_of, decide
 
 WRITABLE = ("engagements", "outcomes", "leads", "accounts", "dispositions")
-_MOST_QUEUED = 1000
 _log = logging.getLogger("smarketing.app")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -50,10 +54,7 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     document = orjson.dumps(openapi_document(desk.settings.serving.max_leads))
     reads: dict[str, Callable[[Request], Any]] = {
         "/leads/{lead_id:path}": lambda request: desk.lead(request.path_params["lead_id"]),
-        "/queue": lambda request: desk.queue(
-            reading.whole_number(request, "limit", 50, _MOST_QUEUED)
-        ),
-        "/importance": lambda _: desk.importance(),
+        **answers_of(desk),
         "/model": lambda _: desk.about(),
         "/readyz/details": lambda _: readiness(desk),
     }
@@ -63,18 +64,21 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     return Starlette(
         middleware=[guard],
         routes=[
-            Route("/", _page(desk), methods=["GET"]),
+            *page_routes(desk),
             Route("/metrics", _metrics(desk, meters), methods=["GET"]),
             *signin.routes(doorman),
             Route("/score", _score(desk), methods=["POST"]),
             bulk.route(desk),
             *(Route(f"/{name}", _write(desk, name), methods=["POST"]) for name in WRITABLE),
             *(Route(path, _read(work), methods=["GET"]) for path, work in reads.items()),
+            *crm_routes(desk),
             *(Route(path, _document(document)) for path in ("/openapi.json", "/docs.json")),
         ],
         exception_handlers={
             RequestError: _refused,
             HTTPException: _refused,
+            ConflictError: _late,
+            DispositionError: _misfit,
             HistoryError: _misfit,
             StoreError: _unavailable,
             NotReadyError: _unavailable,
@@ -137,14 +141,19 @@ def scores_of(desk: Desk, leads: list[Any], top_reasons: int) -> list[LeadScore]
 
 def _write(desk: Desk, table: str) -> Endpoint:
     async def write(request: Request) -> Response:
-        rows = reading.rows(table, await reading.json_body(request))
+        body = await reading.json_body(request)
+        if table == "dispositions":
+            rows, decided = reading.rows_and_seen(body)
+            done = await asyncio.to_thread(decide, desk, decided)
+        else:
+            rows, done = reading.rows(table, body), 0
         counts, rejects = await asyncio.to_thread(desk.write, table, rows)
         reasons = [
             Refusal(row=each.row, field=each.field, value=each.value, reason=each.reason)
             for each in rejects
         ]
         written = Written(
-            accepted=counts.accepted,
+            accepted=counts.accepted + done,
             updated=counts.updated,
             duplicate=counts.duplicate,
             rejected=counts.rejected,
@@ -173,13 +182,6 @@ def _metrics(desk: Desk, meters: Meters) -> Endpoint:
         return Response(await asyncio.to_thread(text), media_type="text/plain; version=0.0.4")
 
     return metrics
-
-
-def _page(desk: Desk) -> Endpoint:
-    async def page(_request: Request) -> Response:
-        return HTMLResponse(await asyncio.to_thread(pages.start, desk))
-
-    return page
 
 
 def _document(content: bytes) -> Endpoint:
@@ -218,6 +220,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _misfit(_request: Request, error: Exception) -> Response:
     return _problem(422, str(error))
+
+
+async def _late(_request: Request, error: Exception) -> Response:
+    return _problem(409, str(error))
 
 
 async def _absent(_request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from alignment.situation import Facts
 from models import ConversionModel
 
 
@@ -40,3 +41,6 @@ class ChampionSource(Protocol):
         ------
         ModelError : there is no champion, or it is damaged.
         """
+
+    def facts(self, version: str) -> Facts:
+        """Return what is known of a version beside the model itself."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from alignment.situation import Situation
 from history import Store, StoreError, open_store
 from history.reading import read_rows
 from history.rejects import Reject
 from history.score_log import read_scores
 from history.upsert import Counts
 from models.errors import ModelError
-from models.explanation import importance
 from serving.champion import ChampionSource
 from serving.contract import LeadToScore
 from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
@@ -54,7 +54,7 @@ class Desk:
         self.source = source
         self.url = url
         self.problem = "the service is starting: the champion has not been looked for yet"
-        self.ranking = Ranking(settings)
+        self.ranking = Ranking(settings, source.facts)
         self.meters = Meters()
         self.score_log = None if url is None else ScoreLog(lambda: self.store)
         self._scorer: Scorer | None = None
@@ -66,6 +66,7 @@ class Desk:
         """Look for the champion now, and again every few seconds until `close`."""
         self.look()
         threading.Thread(target=self._watch, name="champion", daemon=True).start()
+        threading.Thread(target=self._rank_early, name="queue", daemon=True).start()
 
     def close(self) -> None:
         """Stop looking, write the scores that are waiting, and let go of the store."""
@@ -174,34 +175,14 @@ class Desk:
             "scores": scores_over_time(read_scores(self.store, lead_id=lead_id, newest=_SHOWN)),
         }
 
-    def queue(self, limit: int) -> dict[str, Any]:
-        """Return the open leads, best first.
+    def situation(self) -> Situation:
+        """Return the open leads and what both teams agreed on, as of a moment ago.
 
         Raises
         ------
-        NotReadyError, StoreError : there is no champion, or no history.
+        NotReadyError, EmptyHistoryError, StoreError : no champion, no leads, or no history.
         """
-        try:
-            frame = self.ranking.get(self.scorer, self.store, self.now).frame
-        except EmptyHistoryError as error:
-            return {"open_leads": 0, "leads": [], "message": str(error)}
-        return {"open_leads": len(frame), "leads": records(frame.head(limit)), "message": ""}
-
-    def importance(self) -> dict[str, Any]:
-        """Return what drives conversion among the open leads, by feature.
-
-        Raises
-        ------
-        NotReadyError, StoreError : there is no champion, or no history.
-        """
-        scorer = self.scorer
-        note = "Importance is association: it does not say what would happen if it changed."
-        try:
-            ranked = self.ranking.get(scorer, self.store, self.now)
-        except EmptyHistoryError as error:
-            return {"note": note, "features": [], "message": str(error)}
-        table = importance(scorer.champion.model, ranked.matrix)
-        return {"note": note, "features": records(table), "message": ""}
+        return self.ranking.get(self.scorer, self.store, self.now).situation
 
     def about(self) -> dict[str, Any]:
         """Return what the model is, or why there is none."""
@@ -231,6 +212,13 @@ class Desk:
         if problem != self.problem:
             _log.warning("no new champion: %s", problem, exc_info=defect)
         self.problem = problem
+
+    def _rank_early(self) -> None:
+        """Make the first queue before somebody waits for it."""
+        try:
+            _ = self.situation().worklist
+        except (NotReadyError, EmptyHistoryError, StoreError) as error:
+            _log.info("no queue yet: %s", error)
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_EVERY_S):

@@ -122,6 +122,8 @@ _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "/leads/{lead_id}": ("readLead", "A lead with its timeline, score and reasons.", [_LEAD_ID]),
     "/queue": ("readQueue", "The open leads, best first.", [_LIMIT]),
     "/importance": ("readImportance", "What drives conversion, by feature.", []),
+    "/funnel": ("readFunnel", "Stages, conversion, cohorts and attribution.", []),
+    "/goals": ("readGoals", "The agreement, attainment, forecast and the cut.", []),
     "/model": ("readModel", "What model serves, or why none does.", []),
 }
 

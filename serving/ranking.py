@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,15 +11,18 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import select
 
-from features import FeatureMatrix, compute_features, open_leads
-from history import Store
+from alignment.agreement import Agreement
+from alignment.situation import Facts, Situation, observe
+from history import Store, StoreError
 from history.history import micros
 from history.schema import STORED
-from models import score
+from history.teamwork import agreements, changes, hand_over, handoffs
 from serving.errors import EmptyHistoryError
 from serving.live import reading
 from serving.scorer import Scorer
 from settings import Settings
+
+_log = logging.getLogger("smarketing.ranking")
 
 FRESH_S = 60.0
 """An older queue is shown once more while a new one is made."""
@@ -30,15 +34,11 @@ class Ranked:
 
     Parameters
     ----------
-    matrix : their features.
-    frame : as of `models.Scores`, best first.
-    version : of the model.
+    situation : with their features, scores, and what both teams agreed on.
     made : when, on the monotonic clock.
     """
 
-    matrix: FeatureMatrix
-    frame: pd.DataFrame
-    version: str
+    situation: Situation
     made: float
 
 
@@ -48,10 +48,14 @@ class Ranking:
     Parameters
     ----------
     settings : of the installation.
+    facts : tells what is known of a version of the model.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, facts: Callable[[str], Facts] = lambda _version: Facts()
+    ) -> None:
         self.settings = settings
+        self.facts = facts
         self._making = threading.Lock()
         self._ranked: Ranked | None = None
 
@@ -70,33 +74,51 @@ class Ranking:
         ranked = self._ranked
         if ranked is not None and time.monotonic() - ranked.made < FRESH_S:
             return ranked
-        # Whoever comes while another request is at it takes the old ranking, if there is one.
-        if not self._making.acquire(blocking=ranked is None) and ranked is not None:
+        if ranked is not None:
+            # Nobody waits: the old one is shown once more while a thread makes a new one.
+            threading.Thread(target=self._renew, args=(ranked, scorer, store, now)).start()
             return ranked
+        with self._making:
+            if self._ranked is None:
+                self._ranked = self._rank(scorer, store, now())
+            return self._ranked
+
+    def _renew(
+        self, old: Ranked, scorer: Scorer, store: Store, now: Callable[[], pd.Timestamp]
+    ) -> None:
+        if not self._making.acquire(blocking=False):
+            return
         try:
-            newer = self._ranked
-            if newer is None or newer is ranked:
-                newer = self._ranked = self._rank(scorer, store, now())
-            return newer
+            if self._ranked is old:
+                self._ranked = self._rank(scorer, store, now())
+        except (StoreError, EmptyHistoryError) as error:
+            _log.warning("the queue could not be made anew: %s", error)
         finally:
             self._making.release()
 
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
         history = store.lead_history(_lead_ids(store, now), observed_until=now)
-        model, version = scorer.champion.model, scorer.champion.version
-        matrix = compute_features(history, open_leads(history, now), model.features)
-        scores = score(
-            model,
-            matrix,
+        versions = [Agreement.from_record(each) for each in agreements(store)]
+        configured = Agreement(0, self.settings.agreement)
+        version = scorer.champion.version
+        situation = observe(
+            history,
+            scorer.champion.model,
+            version,
+            now=now,
             grades=self.settings.grades,
+            agreement=versions[-1] if versions else configured,
             top_reasons=self.settings.serving.default_reasons,
-            version=version,
+            versions=versions,
+            log=changes(store),
+            logged=handoffs(store),
+            deal=scorer.answers.deal,
+            facts=self.facts(version),
         )
-        last = f"probability_{scores.horizons[-1]}d"
-        ranked = scores.frame.sort_values(
-            [last, "lead_id"], ascending=[False, True], ignore_index=True
-        )
-        return Ranked(matrix, ranked, version, time.monotonic())
+        if versions:
+            # Until somebody has agreed to a policy, nothing crosses in its name.
+            hand_over(store, situation.crossing_now)
+        return Ranked(situation, time.monotonic())
 
 
 def _lead_ids(store: Store, now: pd.Timestamp) -> list[str]:

@@ -85,6 +85,40 @@ def rows(table: str, body: Any) -> list[dict[str, Any]]:
     return found
 
 
+def rows_and_seen(body: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Part dispositions into history and decisions.
+
+    A row with `seen`, the number of dispositions of the lead that its writer has seen, is a
+    decision that is made now: the service moves the lead, or tells that somebody was quicker.
+    A row without it is history as a CRM tells it.
+
+    Returns
+    -------
+    The rows without `seen`, and those with it.
+
+    Raises
+    ------
+    RequestError : as `rows`; 422 a `seen` that is no whole number from 0 on.
+    """
+    found = body.get("dispositions") if isinstance(body, dict) else body
+    if not isinstance(found, list):
+        return rows("dispositions", body), []
+    decided = [row for row in found if isinstance(row, dict) and "seen" in row]
+    for row in decided:
+        if type(row["seen"]) is not int or not 0 <= row["seen"] < 2**31:
+            raise RequestError(
+                422, f"seen: expected a whole number from 0 (got {_short(row['seen'])})"
+            )
+        bare = {key: value for key, value in row.items() if key not in ("seen", "occurred_at")}
+        _check_row("dispositions", found.index(row), bare)
+        if not isinstance(row.get("lead_id"), str):
+            raise RequestError(422, "lead_id: expected the id of a lead")
+    others = [row for row in found if not (isinstance(row, dict) and "seen" in row)]
+    if isinstance(body, dict):
+        return rows("dispositions", {**body, "dispositions": others}), decided
+    return rows("dispositions", others), decided
+
+
 def _check_row(table: str, place: int, row: Any) -> None:
     where, contract = f"{table}.{place}", TABLES[table]
     if not isinstance(row, dict):
@@ -120,7 +154,16 @@ def whole_number(request: Request, name: str, default: int, most: int, *, least:
     ------
     RequestError : 422, it is no whole number from `least` to `most`.
     """
-    text = request.query_params.get(name, str(default))
+    return whole(name, request.query_params.get(name, str(default)), most, least)
+
+
+def whole(name: str, text: str, most: int, least: int = 1) -> int:
+    """Read a whole number from `least` to `most`.
+
+    Raises
+    ------
+    RequestError : 422, it is none.
+    """
     if not (text.isascii() and text.isdigit()) or not least <= int(text[:9]) <= most:
         raise RequestError(
             422, f"{name}: expected a whole number from {least} to {most} (got {text[:40]!r})"

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.access_log import AccessLog
 from serving.app import create_app
+from serving.crm.afterwards import Timer
 from serving.desk import Desk
 from serving.packing import MODEL_NAME, PackedChampion
 from serving.sources import BentoSource, RegistrySource, bento_folder
@@ -60,17 +61,20 @@ class Smarketing:
         self.desk = Desk(settings, source, _history_url(settings, packed=bento is not None))
         self.log = AccessLog(sys.stderr, settings.serving.access_log)
         _door.app = create_app(self.desk, log=self.log)
+        self.outbox = Timer(self.desk)
 
     @bentoml.on_startup
     def start(self) -> None:
         """Load the champion, and keep what start-up made out of garbage collection."""
         self.desk.open()
+        self.outbox.start()
         gc.collect()
         gc.freeze()
 
     @bentoml.on_shutdown
     def stop(self) -> None:
         """Write what is waiting, and let go of the store."""
+        self.outbox.close()
         self.desk.close()
         self.log.close()
         self.desk.meters.close()

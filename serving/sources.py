@@ -8,6 +8,8 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 
 import models
+from alignment.known import facts_of
+from alignment.situation import Facts
 from models.errors import ModelError
 from serving.champion import Champion
 from serving.packing import FOLDER, MODEL_NAME
@@ -34,6 +36,10 @@ class RegistrySource:
         registry = self._registry()
         version = registry.version("champion")
         return Champion(registry.load(version), str(version.version))
+
+    def facts(self, version: str) -> Facts:
+        """Return what the registry knows of a version."""
+        return facts_of(self._registry(), int(version))
 
     def _registry(self) -> models.Registry:
         tracking = self.settings.tracking
@@ -62,6 +68,10 @@ class BentoSource:
         packed = self._packed()
         model = models.ConversionModel.load(Path(packed.path_of(FOLDER)))
         return Champion(model, str(packed.info.metadata["version"]))
+
+    def facts(self, version: str) -> Facts:  # noqa: ARG002  a Bento holds one version
+        """Return nothing: a Bento holds the model alone."""
+        return Facts()
 
     def _packed(self) -> bentoml.Model:
         try:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from starlette.applications import Starlette
 
+from alignment.situation import Facts
 from features import build_training_set
 from history import History, Sample, open_store
 from history.extract import Extract, RawTable
@@ -43,6 +44,9 @@ class FixedSource:
         if self.model is None:
             raise ModelError(self.problem)
         return Champion(self.model, self.number)
+
+    def facts(self, version: str) -> Facts:
+        return Facts()
 
 
 class FrozenDesk(Desk):
