@@ -6,13 +6,14 @@ A registered model is our own model folder (no pickle), packed so that
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from mlflow.artifacts import download_artifacts
@@ -184,6 +185,19 @@ class Registry:
         version = self.version(reference)
         with self._reading(version):
             return pd.read_csv(self._file(version, _FIGURES), keep_default_na=True)
+
+    def evaluation_report(self, reference: Reference = CHAMPION) -> dict[str, Any]:
+        """Return `Evaluation.as_dict` as it was when the version was trained.
+
+        Raises
+        ------
+        ModelError : the version is missing, or its files are.
+        """
+        version = self.version(reference)
+        with self._reading(version):
+            text = self._file(version, "evaluation/evaluation.json").read_text("utf-8")
+        report: dict[str, Any] = json.loads(text)
+        return report
 
     def plot(self, reference: Reference, name: str) -> str:
         """Return a plot of the training as SVG; an empty text where none of that name was made.

@@ -20,6 +20,7 @@ from features.training_set import TrainingSet
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
+from models.finals import play_off
 from models.fitting import (
     Fitting,
     Fold,
@@ -33,6 +34,7 @@ from models.fitting import (
 from models.learning import learning_curve
 from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
 from models.recipe import Kind, Recipe
+from models.space import FIRST_TRIALS, KINDS, suggest
 from models.splits import Holdout, Mask, forward_holdout
 
 Floats = npt.NDArray[np.float64]
@@ -43,17 +45,6 @@ OnFinished = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 _SEARCH_ROWS = 12_000
 _FINISHING = 4
 """Judging and fitting the winner takes about as long as so many of the longest trials."""
-KINDS: tuple[Kind, ...] = ("logistic", "boosting", "blend")
-
-FIRST_TRIALS: tuple[dict[str, Any], ...] = (
-    {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5},
-    {"kind": "logistic", "C": 0.001},
-    {"kind": "boosting", "learning_rate": 0.1, "leaves": 3, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5},
-    {"kind": "logistic", "C": 0.03},
-)
-"""Tried before anything else, so that even four trials give a sound model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +129,9 @@ def tune(
             on_trial=on_trial,
         )
         recipe, table = search.best(study), _trial_frame(study.trials)
+        finalists = search.finalists(study)
+        if finalists is not None:
+            recipe = play_off(past, primary, *finalists, fitting)
     return _finish(training_set, recipe, fitting, trials=table, held=held, capacity=capacity)
 
 
@@ -262,9 +256,24 @@ class _Search:
         best = min(complete, key=lambda t: (t.values, t.number))
         return Recipe.from_parameters({**best.params, **best.user_attrs})
 
+    def finalists(self, study: optuna.Study) -> tuple[Recipe, Recipe] | None:
+        """Return the best linear and the best boosted recipe, None where one kind is missing."""
+        complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+        found = []
+        for others in ("boosting", "logistic"):
+            ours = [t for t in complete if t.params["kind"] != others]
+            if not ours:
+                return None
+            mixed_last = others == "boosting"
+            best = min(
+                ours, key=lambda t: (mixed_last and t.params["kind"] == "blend", t.values, t.number)
+            )
+            found.append(Recipe.from_parameters({**best.params, **best.user_attrs}))
+        return found[0], found[1]
+
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        recipe = Recipe.from_parameters(_suggest(trial, self.kinds, bound=any(self.ways)))
+        recipe = Recipe.from_parameters(suggest(trial, self.kinds, bound=any(self.ways)))
         recipe = replace(recipe, rounds=most_rounds(recipe))
         tables: list[Floats] = []
         for step, fold in enumerate(self.objectives):
@@ -279,23 +288,6 @@ class _Search:
         if recipe.kind == "blend":
             trial.set_user_attr("weight", WEIGHTS[column])
         return float(mean.min())
-
-
-def _suggest(trial: optuna.Trial, kinds: tuple[Kind, ...], *, bound: bool) -> dict[str, Any]:
-    """Draw a recipe; the space reaches down to stumps and strong penalties."""
-    kind = trial.suggest_categorical("kind", list(kinds))
-    drawn: dict[str, Any] = {"kind": kind}
-    if kind != "boosting":
-        drawn["C"] = trial.suggest_float("C", 1e-5, 1.0, log=True)
-    if kind != "logistic":
-        drawn["learning_rate"] = trial.suggest_float("learning_rate", 0.03, 0.12, log=True)
-        drawn["leaves"] = trial.suggest_int("leaves", 2, 15, log=True)
-        drawn["min_rows"] = trial.suggest_int("min_rows", 10, 300, log=True)
-        drawn["l2"] = trial.suggest_float("l2", 1.0, 200.0, log=True)
-        drawn["feature_share"] = trial.suggest_float("feature_share", 0.2, 0.9)
-    if kind != "logistic" and bound:
-        drawn["monotone"] = trial.suggest_categorical("monotone", [False, True])
-    return drawn
 
 
 def _keep_budget(timeout_s: float) -> OnFinished:
