@@ -63,10 +63,25 @@ def ingest(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse everything if one row is bad.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read all of it again, not just what is new.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the mapping and the counts; write nothing.")
+    ] = False,
+    write_mapping: Annotated[
+        bool, typer.Option("--write-mapping", help="Save the mapping in the configuration.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
     """Read a source into the history; reading it twice changes nothing."""
+    if dry_run or write_mapping:
+        _verb("ingest").preview(
+            Settings.load(config), source, format=format, timezone=timezone, as_json=as_json,
+            save_to=(config or Path("smarketing.toml")) if write_mapping else None,
+        )  # fmt: skip
+        return
     _verb("ingest").run(
         Settings.load(config),
         source,
@@ -74,6 +89,7 @@ def ingest(
         timezone=timezone,
         observed_until=observed_until,
         strict=strict,
+        full=full,
         as_json=as_json,
     )
 
@@ -195,6 +211,21 @@ def score(
 
 
 @app.command()
+def monitor(
+    as_of: Annotated[
+        str | None, typer.Option(help="End of the newest week; of the history by default.")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Earlier scores, to be held against what came of them.")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Tell what changed by more than noise, and whether promises were kept."""
+    _verb("monitor").run(Settings.load(config), as_of, scores, as_json=as_json)
+
+
+@app.command()
 def report(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("report"),
     config: Config = None,
@@ -259,6 +290,23 @@ def keys_revoke(
 ) -> None:
     """Refuse a key from now on."""
     _verb("keys").revoke(Settings.load(config), key_id, as_json=as_json)
+
+
+@app.command()
+def outbox(
+    scores: Annotated[
+        Path | None, typer.Option(help="A file of `smarketing score` to put in.")
+    ] = None,
+    crm: Annotated[str | None, typer.Option(help="The CRM that the scores are for.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send what is due.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Let dead rows wait again.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """List what is on its way to CRMs; put scores in, send them, replay what failed."""
+    _verb("outbox").run(
+        Settings.load(config), scores=scores, crm=crm, send=send, replay=replay, as_json=as_json
+    )
 
 
 def main() -> None:

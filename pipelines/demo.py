@@ -78,7 +78,8 @@ def run(settings: Settings, *, leads: int, trials: int, start: str | None) -> No
         scores = _score(settings, history, out)
     with clock.stage("report"), context.working("writing the report"):
         registry = registry_of(settings)
-        page = report.write(settings, registry, registry.version("champion"), history, out)
+        version = registry.version("champion")
+        page = report.write(settings, registry, version, history, out, store)
     show(trained)
     clock.show()
     context.say(f"\nThe gate: {decision.words}")

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typer.exceptions import TyperException
 
-_OURS = ("settings", "history", "features", "models", "alignment", "monitoring", "pipelines")
+_OURS = (
+    "settings",
+    "history",
+    "delivery",
+    "features",
+    "models",
+    "alignment",
+    "monitoring",
+    "pipelines",
+)
 
 
 class UsageError(ValueError):

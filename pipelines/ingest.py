@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from history import IngestReport, Store
-from history.sources import read
-from pipelines import context
+from history.extract import Extract
+from history.sources import Reader
+from history.sources.mapped import MappedReader, source_name
+from pipelines import context, dry_run
+from pipelines.sources import reader_of, write_mapping
 from settings import Settings
 from settings.settings import check_zone
 
@@ -22,9 +26,13 @@ def run(
     timezone: str | None = None,
     observed_until: str | None = None,
     strict: bool = False,
+    full: bool = False,
     as_json: bool = False,
 ) -> IngestReport:
     """Read a source and take it into the store: all of it, or nothing.
+
+    Of a source that tells when its rows were synced, only what is new since the last time is
+    read, with an overlap; `full` reads all of it again.
 
     Raises
     ------
@@ -37,7 +45,8 @@ def run(
         until = context.instant(observed_until, "--observed-until", zone)
     store = context.store_of(settings)
     with context.working(f"reading {source}") as (progress, task):
-        extract = read(source, format, zone)
+        reader = reader_of(settings, source, format)
+        extract = _new(reader, source, zone, store, full=full)
         if until is not None:
             extract = extract.observed(until)
         progress.update(task, description="writing the history", note="")
@@ -47,6 +56,43 @@ def run(
     else:
         _print(report, store)
     return report
+
+
+def preview(
+    settings: Settings,
+    source: str,
+    *,
+    format: str | None = None,
+    timezone: str | None = None,
+    save_to: Path | None = None,
+    as_json: bool = False,
+) -> None:
+    """Show what a source would become, without writing to the history.
+
+    Parameters
+    ----------
+    save_to : the configuration file that the mapping is appended to.
+
+    Raises
+    ------
+    ValueError : the source or its mapping cannot be used; one clear line says why.
+    """
+    zone = timezone or settings.history.timezone
+    check_zone(zone)
+    reader = reader_of(settings, source, format)
+    with context.working(f"reading {source}"):
+        extract = reader.read(source, zone)
+    dry_run.show(reader, extract, zone, as_json=as_json)
+    if save_to is not None:
+        write_mapping(reader, save_to)
+        context.notices.print(f"{save_to}: the mapping is now its section \\[mapping]")
+
+
+def _new(reader: Reader, source: str, zone: str | None, store: Store, *, full: bool) -> Extract:
+    if full or not isinstance(reader, MappedReader):
+        return reader.read(source, zone)
+    marks = store.marks(reader.FORMAT, source_name(source))
+    return reader.read_new(source, zone, marks)
 
 
 def as_plain(report: IngestReport) -> dict[str, Any]:

@@ -7,11 +7,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipelines.failures import UsageError
 
 SUFFIXES = (".parquet", ".csv")
+_SORTING = "300MB"
+_ROWS = 20_000
 
 
 def check(file: Path) -> None:
@@ -49,6 +54,44 @@ def write(frame: pd.DataFrame, file: Path) -> None:
         Path(name).replace(file)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def write_sorted(folder: Path, column: str, file: Path) -> None:
+    """Write scores that lie in a folder into a file, the highest first, in bounded memory.
+
+    Parameters
+    ----------
+    folder : holds ``scored.parquet``, and is free to be worked in.
+    column : to sort by; equal ones by lead.
+    file : as for `write`.
+
+    Raises
+    ------
+    UsageError : as for `check`.
+    """
+    check(file)
+    ready = folder / "sorted.parquet"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET memory_limit = '{_SORTING}'")
+        connection.execute("SET temp_directory = '" + str(folder).replace("'", "''") + "'")
+        relation = connection.read_parquet(str(folder / "scored.parquet"))
+        relation.order(f'"{column}" DESC, lead_id').write_parquet(str(ready))
+    if file.suffix == ".csv":
+        ready = _as_csv(ready, folder / "sorted.csv")
+    ready.chmod(0o644)
+    ready.replace(file)
+
+
+def _as_csv(parquet: Path, csv: Path) -> Path:
+    """Write a Parquet file as CSV, batch by batch."""
+    for place, batch in enumerate(pq.ParquetFile(parquet).iter_batches(_ROWS)):
+        frame = batch.to_pandas()
+        for name in frame.columns:
+            if len(frame) and isinstance(frame[name].iloc[0], np.ndarray):
+                frame[name] = pd.Series([each.tolist() for each in frame[name]], dtype=object)
+        _flat(frame).to_csv(csv, mode="a", index=False, header=place == 0)
+    return csv
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

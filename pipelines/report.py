@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from features import FeatureMatrix, compute_features, open_leads
-from history import History
-from models import ConversionModel, Scores, score
-from models.explanation import importance
-from models.plots import importance_plot, to_svg
+from alignment.agreement import Agreement
+from alignment.known import facts_of
+from alignment.pages import drivers, funnel, goals, lead, model, render, saved_links, today
+from alignment.pages.movement import Focus
+from alignment.situation import Situation, observe
+from history import History, Store
+from history.teamwork import agreements, changes, handoffs
 from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
@@ -19,17 +19,6 @@ from pipelines.train import registry_of
 from settings import Settings
 
 _QUEUE = 25
-_templates = Environment(
-    loader=PackageLoader("pipelines", "templates"), autoescape=True, undefined=StrictUndefined
-)
-_PLOTS = {
-    "reliability": "Promised against observed",
-    "gain": "Wins found by working the best leads first",
-    "baselines": "Beside the alternatives",
-    "weekly": "Wins reached at the team's capacity",
-    "segments": "Promised against observed, part by part",
-    "learning": "What more data would bring",
-}
 
 
 def run(settings: Settings, out: Path) -> Path:
@@ -46,87 +35,107 @@ def run(settings: Settings, out: Path) -> Path:
     registry = registry_of(settings)
     version = registry.version("champion")
     with context.working("reading the history") as (progress, task):
-        history = context.history_of(settings, context.store_of(settings))
+        store = context.store_of(settings)
+        history = context.history_of(settings, store)
         progress.update(task, description="scoring the open leads")
-        page = write(settings, registry, version, history, out)
+        page = write(settings, registry, version, history, out, store)
     context.note(f"open {page}")
     return page
 
 
 def write(
-    settings: Settings, registry: Registry, version: ModelVersion, history: History, out: Path
+    settings: Settings,
+    registry: Registry,
+    version: ModelVersion,
+    history: History,
+    out: Path,
+    store: Store | None = None,
 ) -> Path:
-    """Write the report's page, self-contained, into a folder."""
-    model = registry.load(version)
-    as_of = history.observed_until
-    matrix = compute_features(history, open_leads(history, as_of), model.features)
-    scores = score(model, matrix, grades=settings.grades, version=str(version.version))
-    text = _templates.get_template("report.html").render(
-        version=version,
-        model=model,
-        as_of=as_of,
-        figures=_figures(registry, version),
-        plots=_plots(registry, version, model, matrix),
-        queue=_queue(scores),
-        drivers=importance(model, matrix).head(15).to_dict("records"),
-        grades=scores.frame["grade"].value_counts().sort_index().to_dict(),
-        counts={name: len(frame) for name, frame in history.frames().items()},
-        horizon=model.horizons[-1],
-        open_leads=len(scores.frame),
+    """Write every page, each self-contained, into a folder.
+
+    Parameters
+    ----------
+    settings : of the installation.
+    registry, version : the model to score with.
+    history : what happened.
+    out : the folder.
+    store : what both teams agreed on; the configuration alone where there is none.
+
+    Returns
+    -------
+    The page to open.
+    """
+    situation = _situation(settings, registry, version, history, store)
+    foot = (
+        f"As of {situation.now:%d %B %Y %H:%M} UTC, scored by version {situation.version}. "
+        "Saved by smarketing report."
     )
     out.mkdir(parents=True, exist_ok=True)
-    page = out / "index.html"
-    page.write_text(text, "utf-8")
-    return page
+    choice = today.Choice(size=_QUEUE)
+    places = today.paged(today.chosen(situation, choice), choice)
+    best = situation.worklist["lead_id"].iloc[places].tolist()
+    files = {str(lead_id): f"lead-{place}.html" for place, lead_id in enumerate(best, start=1)}
+    links = saved_links(files)
+    now, served = situation.now, situation.model
+    pages = {
+        "index.html": ("today", today.view(situation, choice)),
+        "drivers.html": ("drivers", drivers.view(situation, Focus())),
+        "funnel.html": ("funnel", funnel.view(situation, funnel.DIMENSIONS)),
+        "goals.html": ("goals", goals.view(situation, alone=True)),
+        "model.html": ("model", model.view(situation)),
+        "health.html": ("health", model.health(model.checks(history, served, now))),
+    }
+    part = colleagues_of(history, best)
+    for lead_id, file in files.items():
+        pages[file] = ("lead", _lead(situation, part, lead_id, settings))
+    for file, (name, data) in pages.items():
+        (out / file).write_text(render(name, data, links, foot=foot), "utf-8")
+    return out / "index.html"
 
 
-def _figures(registry: Registry, version: ModelVersion) -> list[dict[str, object]]:
-    """Return the held-out figures of the last horizon, one row per predictor."""
-    table = registry.evaluation_figures(version)
-    if table.empty:
-        return []
-    last = table[(table["horizon"] == table["horizon"].max()) & (table["segment"] == "future")]
-    rows = []
-    for name, part in last.groupby("predictor", sort=False):
-        cells = part.set_index("metric")
-        rows.append(
-            {
-                "name": name,
-                "cells": {
-                    metric: _interval(cells.loc[metric])
-                    for metric in (
-                        "log_loss",
-                        "auc",
-                        "average_precision",
-                        "brier",
-                        "calibration_error",
-                    )
-                    if metric in cells.index
-                },
-            }
-        )
-    return rows
+def _lead(
+    situation: Situation, part: History, lead_id: str, settings: Settings
+) -> dict[str, object]:
+    logged = situation.logged
+    return lead.view(
+        colleagues_of(part, [lead_id]),
+        lead_id,
+        situation.model,
+        now=situation.now,
+        grades=settings.grades,
+        version=situation.version,
+        handoffs=None if logged is None else logged[logged["lead_id"] == lead_id],
+    )
 
 
-def _interval(cell: pd.Series) -> str:
-    return f"{cell['value']:.4f} ({cell['low']:.4f} to {cell['high']:.4f})"
+def colleagues_of(history: History, lead_ids: Sequence[str]) -> History:
+    """Return the history of some leads and of those at the same accounts."""
+    leads = history.leads
+    mine = leads["lead_id"].isin(lead_ids)
+    same = leads["account_id"].isin(leads.loc[mine, "account_id"].dropna())
+    return history.for_leads(leads.loc[mine | same, "lead_id"].tolist())
 
 
-def _plots(
-    registry: Registry, version: ModelVersion, model: ConversionModel, matrix: FeatureMatrix
-) -> dict[str, str]:
-    """Return the pictures as SVG, by title."""
-    found = {title: registry.plot(version, name) for name, title in _PLOTS.items()}
-    plots = {title: text for title, text in found.items() if text}
-    if model.kind == "fitted":
-        drawn = to_svg(importance_plot(importance(model, matrix)))
-        plots["What drives the scores of the open leads"] = drawn.decode()
-    return {title: text[text.index("<svg") :] for title, text in plots.items()}
-
-
-def _queue(scores: Scores) -> list[dict[str, object]]:
-    last = f"probability_{scores.horizons[-1]}d"
-    frame = scores.frame.sort_values([last, "lead_id"], ascending=[False, True]).head(_QUEUE)
-    frame = frame.assign(probability=frame[last])
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+def _situation(
+    settings: Settings,
+    registry: Registry,
+    version: ModelVersion,
+    history: History,
+    store: Store | None,
+) -> Situation:
+    versions = [Agreement.from_record(each) for each in agreements(store)] if store else []
+    won = history.outcomes.loc[history.outcomes["stage"] == "won", "amount"]
+    deal = settings.serving.average_deal
+    return observe(
+        history,
+        registry.load(version),
+        str(version.version),
+        now=history.observed_until,
+        grades=settings.grades,
+        agreement=versions[-1] if versions else Agreement(0, settings.agreement),
+        versions=versions,
+        log=changes(store) if store else (),
+        logged=handoffs(store) if store else None,
+        deal=deal if deal is not None else float(won.median()) if won.notna().any() else 0.0,
+        facts=facts_of(registry, version.version),
+    )

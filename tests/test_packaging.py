@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("settings", "history", "features", "models", "alignment", "pipelines", "serving")
+PACKAGES = (
+    "settings",
+    "history",
+    "delivery",
+    "features",
+    "models",
+    "alignment",
+    "monitoring",
+    "pipelines",
+    "serving",
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 

@@ -215,21 +215,31 @@ class _Attributes:
     """Attributes of the leads of snapshots and of their accounts, as known at the cutoffs."""
 
     def __init__(self, known: LeadRows, lead_ids: Sequence[str], as_of: Ints, plan: Plan) -> None:
-        self._known, self._as_of, self._plan = known, as_of, plan
-        self._leads = lead_ids
-        self._accounts = [known.leads[each].account for each in lead_ids]
+        self._changes, self._as_of, self._plan = known.changes, as_of, plan
+        leads = [known.leads[each] for each in lead_ids]
+        accounts = [known.accounts.get(lead.account or "") for lead in leads]
+        self._ids: dict[str, Sequence[str | None]] = {
+            "lead": lead_ids,
+            "account": [lead.account for lead in leads],
+        }
+        # A value that was fixed at creation is known from then on.
+        self._fixed: dict[str, list[Mapping[str, Any]]] = {
+            entity: [
+                {} if each is None or (each.created or 0) >= at else each.attributes
+                for each, at in zip(found, as_of.tolist(), strict=True)
+            ]
+            for entity, found in (("lead", leads), ("account", accounts))
+        }
 
     def values(self, feature: Feature) -> npt.NDArray[Any]:
         """Return the values of a feature of source ``lead`` or ``account``."""
         field, entity = str(feature.column), str(feature.source)
-        ids = self._leads if entity == "lead" else self._accounts
-        raw: list[Any] = []
-        for place, each in enumerate(ids):
-            changes = None if each is None else self._known.changes.get((entity, each, field))
-            if changes:
-                raw.append(self._changed(changes, place))
-            else:
-                raw.append(self._fixed(entity, each, field, place))
+        raw = [fixed.get(field) for fixed in self._fixed[entity]]
+        if self._changes:
+            for place, each in enumerate(self._ids[entity]):
+                changes = self._changes.get((entity, each or "", field))
+                if changes:
+                    raw[place] = self._changed(changes, place)
         return typed_plain(raw, feature)
 
     def _changed(self, changes: Sequence[tuple[Any, ...]], place: int) -> Any:
@@ -252,12 +262,6 @@ class _Attributes:
         code = int(at[0, 0])
         return None if code < 0 else rows[code][3]
 
-    def _fixed(self, entity: str, each: str | None, field: str, place: int) -> Any:
-        found = (self._known.leads if entity == "lead" else self._known.accounts).get(each or "")
-        if found is None or (found.created or 0) >= self._as_of[place]:
-            return None
-        return found.attributes.get(field)
-
 
 def typed_plain(values: Sequence[Any], feature: Feature) -> npt.NDArray[Any]:
     """Do as `features.attributes.typed` does, without a frame where there are plain numbers."""
@@ -265,6 +269,6 @@ def typed_plain(values: Sequence[Any], feature: Feature) -> npt.NDArray[Any]:
     if feature.categorical:
         texts = [missing if each is None else str(each) for each in values]
         return np.array(texts, dtype=object)
-    if all(each is None or type(each) in (int, float, bool) for each in values):
-        return np.array([missing if each is None else float(each) for each in values])
-    return typed(np.array(values, dtype=object), feature)
+    if any(isinstance(each, str) for each in values):
+        return typed(np.array(values, dtype=object), feature)
+    return np.array(values, dtype=np.float64)

@@ -106,7 +106,8 @@ def read_lead_rows(
         colleagues = _read(connection, "leads_by_account", accounts)
         leads = {row[0]: Lead(row[1], row[2], {}) for row in colleagues}
         leads |= {row[0]: Lead(row[1], row[2], json.loads(row[3])) for row in own}
-        known = set(wanted)
+        mine = [each for each in wanted if each in leads]
+        known = set(mine)
         others = [each for each in leads if each not in known]
         kept = None if of_colleagues is None else frozenset(of_colleagues) | _ALWAYS
         return LeadRows(
@@ -115,11 +116,10 @@ def read_lead_rows(
                 row[0]: Account(row[1], json.loads(row[2]))
                 for row in _read(connection, "accounts", accounts)
             },
-            _changes(_read(connection, "changes", [*wanted, *accounts])),
-            _read(connection, "engagements", wanted)
-            + _read(connection, "engagements", others, kept),
-            _read(connection, "outcomes", wanted) + _read(connection, "outcomes", others, kept),
-            _read(connection, "dispositions", wanted),
+            _changes(_read(connection, "changes", [*mine, *accounts])),
+            _read(connection, "engagements", mine) + _read(connection, "engagements", others, kept),
+            _read(connection, "outcomes", mine) + _read(connection, "outcomes", others, kept),
+            _read(connection, "dispositions", mine),
         )
 
 

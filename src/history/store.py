@@ -23,6 +23,7 @@ from history.rejects import Conformed, Reject
 from history.schema import (
     HANDOFFS,
     META,
+    MOVED,
     QUARANTINE,
     SCHEMA_VERSION,
     SCORES,
@@ -30,7 +31,7 @@ from history.schema import (
     metadata,
 )
 from history.tables import TABLES
-from history.upsert import Counts, clear_quarantine, quarantine, upsert
+from history.upsert import Counts, clear_quarantine, counted, quarantine, upsert
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Store:
 
     Parameters
     ----------
-    engine : an engine on SQLite or PostgreSQL; `open_store` makes one from a URL.
+    engine : on SQLite or PostgreSQL; `open_store` makes one from a URL.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -163,7 +164,7 @@ class Store:
         with self._writing() as connection:
             written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
-        return _counted(written, conformed), conformed.rejects
+        return counted(written, conformed), conformed.rejects
 
     def history(
         self,
@@ -279,6 +280,7 @@ class Store:
                 else:
                     continue
                 removed[name] = int(connection.execute(table.delete().where(ours)).rowcount)
+            connection.execute(MOVED.delete().where(MOVED.c.new_id == lead_id))
             named = QUARANTINE.c.raw.contains(json.dumps(lead_id), autoescape=True)
             result = connection.execute(QUARANTINE.delete().where(named))
             removed["quarantine"] = int(result.rowcount)
@@ -298,7 +300,7 @@ class Store:
         if not extract.partial:  # rows that were not read again are still set aside
             clear_quarantine(connection, name, extract.tables[name].origin)
         quarantine(connection, each.rejects, now, keep=extract.partial)
-        return _counted(written, each)
+        return counted(written, each)
 
     def _remember(self, connection: Connection, extract: Extract) -> None:
         named = set(self._meta(connection, "current_only") or []) | extract.current_only
@@ -364,7 +366,3 @@ def _told(name: str) -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(f"{name}: {cause}") from error
-
-
-def _counted(written: Counts, conformed: Conformed) -> Counts:
-    return written + Counts(duplicate=conformed.duplicates, rejected=len(conformed.rejects))

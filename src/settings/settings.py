@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from settings.agreement import AgreementSettings
+from settings.monitoring import MonitoringSettings
 
 Stage = Literal["mql", "sal", "sql", "opportunity", "won"]
 
@@ -157,6 +158,22 @@ class ServingSettings(_Section):
     )
 
 
+class CrmSettings(_Section):
+    """Secrets and addresses of CRMs; the environment is the better place for secrets."""
+
+    public_url: str = Field("", description="address under which CRMs call, as they sign it")
+    hubspot_secret: str = Field("", repr=False, description="client secret that signs its calls")
+    hubspot_url: str = "https://api.hubapi.com"
+    hubspot_token: str = Field("", repr=False, description="token of a private app")
+    salesforce_url: str = Field("", description="https://COMPANY.my.salesforce.com")
+    salesforce_token: str = Field("", repr=False, description="OAuth access token")
+    odoo_url: str = Field("", repr=False, description="secret URL of its inbound webhook")
+    odoo_key: str = Field("", repr=False, description="the key in the URL that Odoo calls")
+    dynamics_url: str = Field("", description="https://COMPANY.crm.dynamics.com")
+    dynamics_token: str = Field("", repr=False, description="OAuth access token")
+    timeout_s: float = Field(20.0, gt=0, le=300, description="for one call to a CRM")
+
+
 class Settings(BaseSettings):
     """All that may be configured, validated once at the start of a command or of the service."""
 
@@ -173,6 +190,11 @@ class Settings(BaseSettings):
     tracking: TrackingSettings = TrackingSettings()
     serving: ServingSettings = ServingSettings()
     agreement: AgreementSettings = AgreementSettings()
+    crm: CrmSettings = CrmSettings()
+    mapping: dict[str, Any] | None = Field(
+        None, description="own mapping of foreign tables; docs/sources.md"
+    )
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -23,11 +23,13 @@ VERBS = (
     "promote",
     "rollback",
     "score",
+    "monitor",
     "report",
     "serve",
     "erase",
     "quarantine",
     "keys",
+    "outbox",
 )
 COLUMNS = [
     "lead_id",
