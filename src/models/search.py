@@ -257,17 +257,19 @@ class _Search:
         return Recipe.from_parameters({**best.params, **best.user_attrs})
 
     def finalists(self, study: optuna.Study) -> tuple[Recipe, Recipe] | None:
-        """Return the best linear and the best boosted recipe, None where one kind is missing."""
+        """Return the best linear and the best boosted recipe, None where one kind is missing.
+
+        A blend stands for a kind only where no trial was of that kind alone: its parts were
+        chosen for each other.
+        """
         complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
         found = []
-        for others in ("boosting", "logistic"):
-            ours = [t for t in complete if t.params["kind"] != others]
-            if not ours:
+        for kind in ("logistic", "boosting"):
+            alone = [t for t in complete if t.params["kind"] == kind]
+            able = alone or [t for t in complete if t.params["kind"] == "blend"]
+            if not able:
                 return None
-            mixed_last = others == "boosting"
-            best = min(
-                ours, key=lambda t: (mixed_last and t.params["kind"] == "blend", t.values, t.number)
-            )
+            best = min(able, key=lambda t: (t.values, t.number))
             found.append(Recipe.from_parameters({**best.params, **best.user_attrs}))
         return found[0], found[1]
 
