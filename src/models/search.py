@@ -256,22 +256,22 @@ class _Search:
         best = min(complete, key=lambda t: (t.values, t.number))
         return Recipe.from_parameters({**best.params, **best.user_attrs})
 
-    def finalists(self, study: optuna.Study) -> tuple[Recipe, Recipe] | None:
-        """Return the best linear and the best boosted recipe, None where one kind is missing.
+    def finalists(self, study: optuna.Study) -> tuple[Recipe, list[Recipe]] | None:
+        """Return the best linear recipe and the best boosted ones, the simplest trees first.
 
         A blend stands for a kind only where no trial was of that kind alone: its parts were
         chosen for each other.
+
+        Returns
+        -------
+        None where no trial had a linear, or none a boosted part.
         """
         complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
-        found = []
-        for kind in ("logistic", "boosting"):
-            alone = [t for t in complete if t.params["kind"] == kind]
-            able = alone or [t for t in complete if t.params["kind"] == "blend"]
-            if not able:
-                return None
-            best = min(able, key=lambda t: (t.values, t.number))
-            found.append(Recipe.from_parameters({**best.params, **best.user_attrs}))
-        return found[0], found[1]
+        linear = _best_alone(complete, "logistic")
+        stumps = [t for t in complete if t.params.get("leaves") == 2]
+        boosted = [_best_alone(each, "boosting") for each in (stumps, complete)]
+        found = list(dict.fromkeys(each for each in boosted if each is not None))
+        return (linear, found) if linear is not None and found else None
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
@@ -290,6 +290,15 @@ class _Search:
         if recipe.kind == "blend":
             trial.set_user_attr("weight", WEIGHTS[column])
         return float(mean.min())
+
+
+def _best_alone(trials: list[optuna.trial.FrozenTrial], kind: Kind) -> Recipe | None:
+    alone = [t for t in trials if t.params["kind"] == kind]
+    able = alone or [t for t in trials if t.params["kind"] == "blend"]
+    if not able:
+        return None
+    best = min(able, key=lambda t: (t.values, t.number))
+    return Recipe.from_parameters({**best.params, **best.user_attrs})
 
 
 def _keep_budget(timeout_s: float) -> OnFinished:

@@ -14,8 +14,8 @@ FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "blend", "C": 0.003, "learning_rate": 0.05, "leaves": 7, "min_rows": 50}
     | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.001},
-    {"kind": "boosting", "learning_rate": 0.1, "leaves": 3, "min_rows": 50}
-    | {"l2": 20.0, "feature_share": 0.5},
+    {"kind": "boosting", "learning_rate": 0.05, "leaves": 2, "min_rows": 50}
+    | {"l2": 5.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.03},
 )
 """Tried before anything else, so that even four trials give a sound model."""

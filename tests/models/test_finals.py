@@ -22,10 +22,14 @@ def forward_loss(training_set, horizon, recipe):
     return float(np.mean(losses))
 
 
-def test_no_weight_does_better_forward_in_time(training_set):
+def known_rows(training_set):
     horizon = training_set.horizons[-1]
-    known = training_set.take(training_set.labels[horizon].notna().to_numpy())
-    chosen = play_off(known, horizon, LINEAR, BOOSTED, FITTING)
+    return training_set.take(training_set.labels[horizon].notna().to_numpy()), horizon
+
+
+def test_no_weight_does_better_forward_in_time(training_set):
+    known, horizon = known_rows(training_set)
+    chosen = play_off(known, horizon, LINEAR, [BOOSTED], FITTING)
     blends = [replace(BOOSTED, kind="blend", C=LINEAR.C, weight=w) for w in WEIGHTS[1:-1]]
     losses = [forward_loss(known, horizon, each) for each in (LINEAR, *blends, BOOSTED)]
     assert forward_loss(known, horizon, chosen) == pytest.approx(min(losses), abs=1e-12)
@@ -33,9 +37,23 @@ def test_no_weight_does_better_forward_in_time(training_set):
 
 @pytest.mark.parametrize("useless", ["linear", "boosted"])
 def test_a_part_that_learned_nothing_is_left_out(training_set, useless):
-    horizon = training_set.horizons[-1]
-    known = training_set.take(training_set.labels[horizon].notna().to_numpy())
+    known, horizon = known_rows(training_set)
     linear = replace(LINEAR, C=1e-9) if useless == "linear" else LINEAR
     boosted = replace(BOOSTED, rounds=1, learning_rate=1e-6) if useless == "boosted" else BOOSTED
-    chosen = play_off(known, horizon, linear, boosted, FITTING)
+    chosen = play_off(known, horizon, linear, [boosted], FITTING)
     assert chosen.kind == ("boosting" if useless == "linear" else "logistic")
+
+
+def test_of_two_that_are_as_good_the_simpler_is_taken(training_set):
+    known, horizon = known_rows(training_set)
+    stumps = replace(BOOSTED, leaves=2)
+    luckier = replace(BOOSTED, leaves=2, feature_share=0.45)
+    chosen = play_off(known, horizon, LINEAR, [stumps, luckier], FITTING)
+    assert chosen.feature_share == stumps.feature_share
+
+
+def test_what_is_better_by_more_than_chance_is_taken_though_it_is_not_simple(training_set):
+    known, horizon = known_rows(training_set)
+    useless = replace(BOOSTED, leaves=2, rounds=1, learning_rate=1e-6)
+    chosen = play_off(known, horizon, replace(LINEAR, C=1e-9), [useless, BOOSTED], FITTING)
+    assert (chosen.kind, chosen.leaves) == ("boosting", BOOSTED.leaves)
