@@ -223,7 +223,7 @@ def _batch(
     reasons: list[Any] = [[] for _ in range(count)]
     if len(good) and columns:
         rows = score_columns(
-            model, columns, grades=scorer.settings.grades, explained=len(good), top_reasons=top
+            model, columns, grades=scorer.grades, explained=len(good), top_reasons=top
         )
         chances[good], points[good], grades[good] = rows.probabilities, rows.points, rows.grades
         for place, given in zip(good, rows.reasons, strict=False):

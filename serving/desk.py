@@ -10,11 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from alignment.agreement import in_force
 from alignment.situation import Situation
 from history import Store, StoreError, open_store
 from history.reading import read_rows
 from history.rejects import Reject
 from history.score_log import read_scores
+from history.teamwork import agreements
 from history.upsert import Counts
 from models.errors import ModelError
 from serving.champion import ChampionSource
@@ -127,11 +129,29 @@ class Desk:
             if self._scorer is None or self._scorer.champion.version != version:
                 self._scorer = self._make_scorer()
                 self.ranking.forget()
+            self.heed()
             self.problem = ""
         except ModelError as error:
             self._note(str(error))
         except Exception as error:
             self._note(f"the champion cannot be used: {type(error).__name__}: {error}", error)
+
+    def heed(self) -> None:
+        """Grade by what the two teams agreed on last; by what was before where it cannot be read.
+
+        Raises
+        ------
+        AgreementError : what is stored cannot stand.
+        """
+        if self._scorer is None:
+            return
+        try:
+            records = [] if self.url is None else agreements(self.store)
+        except StoreError as error:
+            _log.warning("the agreement could not be read: %s", error)
+            return
+        agreed = in_force(records, self.settings.agreement)
+        self._scorer.grades = agreed.grades(self.settings.grades)
 
     def write(self, table: str, rows: Sequence[dict[str, Any]]) -> tuple[Counts, list[Reject]]:
         """Write rows; they are on disk when this returns.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import select
 
-from alignment.agreement import Agreement
+from alignment.agreement import Agreement, in_force
 from alignment.situation import Facts, Situation, observe
 from history import Store, StoreError
 from history.history import micros
@@ -98,8 +98,8 @@ class Ranking:
 
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
         history = store.lead_history(_lead_ids(store, now), observed_until=now)
-        versions = [Agreement.from_record(each) for each in agreements(store)]
-        configured = Agreement(0, self.settings.agreement)
+        records = agreements(store)
+        versions = [Agreement.from_record(each) for each in records]
         version = scorer.champion.version
         situation = observe(
             history,
@@ -107,7 +107,7 @@ class Ranking:
             version,
             now=now,
             grades=self.settings.grades,
-            agreement=versions[-1] if versions else configured,
+            agreement=in_force(records, self.settings.agreement),
             top_reasons=self.settings.serving.default_reasons,
             versions=versions,
             log=changes(store),

@@ -75,7 +75,7 @@ def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False)
         lead_id,
         None if champion is None else champion.model,
         now=now,
-        grades=desk.settings.grades,
+        grades=desk.settings.grades if champion is None else desk.scorer.grades,
         version="" if champion is None else champion.version,
         message=message,
         bad=bad,

@@ -7,7 +7,7 @@ it is first asked for and then kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from features import FeatureMatrix, compute_features, open_leads
 from features.snapshots import is_open
 from history import History
 from models import ConversionModel, score
-from settings.agreement import AgreementSettings
+from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
 
 Floats = npt.NDArray[np.float64]
@@ -168,7 +168,7 @@ class Situation:
         Probabilities by lead and week (NaN where a lead could not cross), the leads, and the
         share of leads that it was computed for.
         """
-        return weekly(self.history, self.model, self.now)
+        return self.once("quarter", lambda: weekly(self.history, self.model, self.now))
 
     @cached_property
     def curve(self) -> ValueCurve:
@@ -184,13 +184,26 @@ class Situation:
     @property
     def cut(self) -> float:
         """The least probability with which a lead crosses: agreed, else solved."""
-        agreed = self.agreement.terms.least_probability
-        return self.curve.best if agreed is None else agreed
+        terms = self.agreement.terms
+        if terms.least_probability is not None:
+            return terms.least_probability
+        return self.curve.best if terms.grades is None else terms.grades.b
 
     @cached_property
-    def grades(self) -> GradeSettings:
-        """The grades that follow from the solved cut."""
-        return grades_at(self.curve, self.probability)
+    def grades(self) -> GradeFloors:
+        """The grades that were agreed, else those that would follow from the cut."""
+        return self.agreement.terms.grades or grades_at(self.curve, self.cut)
+
+    def solved(self, terms: AgreementSettings) -> AgreementSettings:
+        """Return terms with the cut and the grades that they lead to, to be agreed on.
+
+        They are solved once, when both teams agree, and hold until they agree again: a grade must
+        not mean another thing every day.
+        """
+        kept = {"quarter": self.quarter_view}
+        open_terms = terms.model_copy(update={"grades": None})
+        asked = replace(self, agreement=replace(self.agreement, terms=open_terms), kept=kept)
+        return open_terms.model_copy(update={"grades": asked.grades})
 
     @cached_property
     def worklist(self) -> pd.DataFrame:
@@ -246,7 +259,7 @@ def observe(
     history : what happened.
     model, version : to score with.
     now : the cutoff.
-    grades : least score of each grade.
+    grades : least score of each grade, where the agreement has none.
     agreement : in force.
     top_reasons : per lead.
     more : further fields of `Situation`.
@@ -256,7 +269,8 @@ def observe(
     ValueError : the history holds no lead created before `now`.
     """
     matrix = compute_features(history, open_leads(history, now), model.features)
-    scored = score(model, matrix, grades=grades, top_reasons=top_reasons, version=version).frame
+    floors = agreement.grades(grades)
+    scored = score(model, matrix, grades=floors, top_reasons=top_reasons, version=version).frame
     last = f"probability_{model.horizons[-1]}d"
     ranked = scored.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
     return Situation(history, now, model, version, matrix, ranked, agreement, **more)

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class GradeFloors(BaseModel):
+    """Least probability of each grade; below C is D. B begins at the cut."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    a: float = Field(ge=0, le=1)
+    b: float = Field(ge=0, le=1)
+    c: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _falling(self) -> GradeFloors:
+        if not self.a >= self.b >= self.c:
+            raise ValueError("grades must fall: a >= b >= c")
+        return self
 
 
 class AgreementSettings(BaseModel):
@@ -29,6 +45,9 @@ class AgreementSettings(BaseModel):
     least_probability: float | None = Field(
         None, ge=0, le=1, description="a lead crosses to sales from here on; solved if empty"
     )
+    grades: GradeFloors | None = Field(
+        None, description="probability from which each grade begins; solved when both teams agree"
+    )
     least_engagements: int = Field(0, ge=0, description="in 30 days, to cross")
     excluded: tuple[str, ...] = Field(
         (), description="fit rules: leads with `field=value` do not cross, as in `source=partner`"
@@ -42,3 +61,10 @@ class AgreementSettings(BaseModel):
     spend: dict[str, float] = Field(
         default_factory=dict, description="money spent by campaign, as in `email_01 = 4000.0`"
     )
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> AgreementSettings:
+        cut, grades = self.least_probability, self.grades
+        if cut is not None and grades is not None and grades.b != cut:
+            raise ValueError("grade b begins at the cut: leave least_probability or grades out")
+        return self

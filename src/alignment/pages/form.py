@@ -44,6 +44,7 @@ def new_terms(situation: Situation, form: dict[str, str]) -> dict[str, Any]:
     ValueError : a field is no number.
     """
     content = situation.agreement.terms.model_dump(mode="json")
+    content["grades"] = None  # solved anew from what is written
     for name, words, _, times in FIELDS:
         if name not in form:
             continue
@@ -117,7 +118,7 @@ def _hint(
     if own is not None:
         return ""
     if name == "least_probability":
-        return f"solved: {100 * situation.curve.best:.2g}"
+        return f"solved: {100 * situation.cut:.2g}"
     return f"proposed: {_written(filled, times)}" if filled is not None else ""
 
 

@@ -203,16 +203,29 @@ def _curve(situation: Situation) -> parts.Chart:
 
 def _cut(situation: Situation) -> dict[str, Any]:
     here = situation.curve.at(situation.cut)
-    grades = situation.grades
+    terms, solved = situation.agreement.terms, situation.curve.best
     return {
         "now": parts.share(situation.cut),
-        "solved": parts.share(situation.curve.best),
-        "agreed": situation.agreement.terms.least_probability is not None,
+        "solved": parts.share(solved),
+        "agreed": terms.grades is not None or terms.least_probability is not None,
+        "best": parts.share(situation.cut) == parts.share(solved),
+        "graded": terms.grades is not None,
         "loss": parts.money(here["loss"]),
         "capacity": parts.number(situation.terms.capacity_per_week),
         "worth": parts.money(situation.terms.win_value),
-        "grades": [("A", grades.a), ("B", grades.b), ("C", grades.c), ("D", 0.0)],
+        "grades": _grades(situation),
     }
+
+
+def _grades(situation: Situation) -> list[list[str]]:
+    """Return each grade with the probability that it begins at, and its open leads."""
+    floors = situation.grades
+    rows, above = [], 0
+    for name, floor in (("A", floors.a), ("B", floors.b), ("C", floors.c), ("D", 0.0)):
+        upto = int((situation.probability >= floor).sum())
+        rows.append([name, parts.share(floor), f"{upto - above:,}"])
+        above = upto
+    return rows
 
 
 def _trial(situation: Situation, cut: float | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from features import compute_features
 from features.snapshots import is_open
 from history import History
 from models import ConversionModel, score
-from settings.settings import GradeSettings
+from models.scoring import Grades
 
 _STEPS = 12
 _MOVED = 0.002
@@ -26,7 +26,7 @@ def view(
     model: ConversionModel | None,
     *,
     now: pd.Timestamp,
-    grades: GradeSettings,
+    grades: Grades,
     version: str = "",
     handoffs: pd.DataFrame | None = None,
     message: str = "",
@@ -128,7 +128,7 @@ def _scores(
     created: pd.Timestamp,
     model: ConversionModel,
     now: pd.Timestamp,
-    grades: GradeSettings,
+    grades: Grades,
     version: str,
 ) -> dict[str, Any]:
     """Score the lead at the end of each of some equal spans of its life, and say what changed."""

@@ -3,7 +3,7 @@ import re
 import pandas as pd
 import pytest
 
-from history.teamwork import agreements, handoffs
+from history.teamwork import agree, agreements, handoffs
 
 PAGES = ["/", "/pages/drivers", "/pages/funnel", "/pages/goals", "/pages/model", "/pages/health"]
 NEW = {"lead_id": "a/b?c", "created_at": "2025-06-01T00:00:00Z", "source": "<b>list</b>"}
@@ -172,6 +172,30 @@ def test_leads_cross_in_the_name_of_an_agreement_only(fresh, empty_desk):
     empty_desk.ranking.forget()
     fresh.get("/")
     assert len(handoffs(empty_desk.store)) == 1
+
+
+def test_what_is_agreed_grades_every_answer(one, empty_desk):
+    def graded():
+        scored = one.post("/score", json={"leads": [{"lead_id": "a/b?c"}]}).json()["scores"][0]
+        return scored["grade"], one.get("/queue?limit=1").json()["leads"][0]["grade"]
+
+    assert graded()[0] == graded()[1]
+    chance = one.get("/queue?limit=1").json()["leads"][0]["probability"]
+    for seen, cut, expected in ((0, 0.0, {"A", "B"}), (1, chance + 0.01, {"C", "D"})):
+        terms = {"seen": str(seen), "least_probability": f"{100 * cut}", "who": "a", "why": "b"}
+        assert one.post("/pages/goals", **form(**terms)).status_code == 200
+        assert set(graded()) <= expected
+        assert len(set(graded())) == 1
+        kept = agreements(empty_desk.store)[-1]["content"]
+        assert kept["grades"]["b"] == kept["least_probability"] == pytest.approx(cut)
+
+
+def test_an_agreement_made_elsewhere_grades_within_seconds(one, empty_desk):
+    terms = {"grades": {"a": 0.0, "b": 0.0, "c": 0.0}}
+    agree(empty_desk.store, terms, who="a", why="b", seen=0, now=empty_desk.now())
+    empty_desk.look()
+    scored = one.post("/score", json={"leads": [{"lead_id": "a/b?c"}]}).json()["scores"][0]
+    assert scored["grade"] == "A"
 
 
 def test_what_the_pages_show_is_there_as_json(client, small_company):
