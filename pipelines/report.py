@@ -11,6 +11,7 @@ from alignment.pages import drivers, funnel, goals, lead, model, render, saved_l
 from alignment.pages.movement import Focus
 from alignment.situation import Situation, observe
 from history import History, Store
+from history.assignments import assignments, no_assignments
 from history.teamwork import agreements, changes, handoffs
 from models.registry import Registry
 from models.versions import ModelVersion
@@ -137,6 +138,7 @@ def _situation(
         versions=versions,
         log=changes(store) if store else (),
         logged=handoffs(store) if store else None,
+        assigned=assignments(store) if store else no_assignments(),
         deal=deal if deal is not None else float(won.median()) if won.notna().any() else 0.0,
         facts=facts_of(registry, version.version),
     )

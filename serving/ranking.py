@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from alignment.agreement import Agreement, in_force
 from alignment.situation import Facts, Situation, observe
 from history import Store, StoreError
+from history.assignments import assign, assignments
 from history.history import micros
 from history.schema import STORED
 from history.teamwork import agreements, changes, hand_over, handoffs
@@ -112,11 +113,15 @@ class Ranking:
             versions=versions,
             log=changes(store),
             logged=handoffs(store),
+            assigned=assignments(store),
             deal=scorer.answers.deal,
             facts=self.facts(version),
         )
         if versions:
             # Until somebody has agreed to a policy, nothing crosses in its name.
+            rows = situation.assigning_now
+            if assign(store, rows, now) < len(rows):  # another worker was quicker with some
+                situation = replace(situation, assigned=assignments(store), kept={})
             hand_over(store, situation.crossing_now)
         return Ranked(situation, time.monotonic())
 

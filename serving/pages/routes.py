@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -16,6 +16,10 @@ from serving.errors import EmptyHistoryError, NotReadyError, RequestError, Unkno
 from serving.pages import acting, views
 from serving.pages.views import PAGES
 
+ME = "smarketing_me"
+"""The cookie that remembers which owner looks; it opens nothing."""
+_MOST_NAME = 200
+_YEAR_S = 365 * 86_400
 _MOST_BYTES = 256 * 1024
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -30,12 +34,31 @@ def routes(desk: Desk) -> list[Route]:
     """Return the routes of all pages."""
     shown = [Route(path, _show(desk, page), methods=["GET"]) for path, page in PAGES.items()]
     return [
+        Route("/", _today(desk), methods=["GET"]),
         *shown,
         Route("/pages/goals", _agree(desk, acting.agree_by_form), methods=["POST"]),
         Route("/pages/goals/adopt", _agree(desk, acting.adopt_by_form), methods=["POST"]),
         Route("/pages/lead/{lead_id:path}/disposition", _act(desk), methods=["POST"]),
         Route("/pages/lead/{lead_id:path}", _lead(desk), methods=["GET"]),
     ]
+
+
+def _today(desk: Desk) -> Callable[..., object]:
+    async def show(request: Request) -> Response:
+        query, me = dict(request.query_params), _me(request)
+        if "me" in query:
+            me = query.get("owner", "")[:_MOST_NAME]
+        answer = await _answer(lambda: views.today_page(desk, query, me=me))
+        if "me" in query:
+            answer.set_cookie(ME, quote(me), max_age=_YEAR_S, httponly=True, samesite="lax")
+        return answer
+
+    return show
+
+
+def _me(request: Request) -> str:
+    """Return the owner that somebody said they are."""
+    return unquote(request.cookies.get(ME, ""))[:_MOST_NAME]
 
 
 def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Callable[..., object]:
@@ -55,12 +78,12 @@ def _lead(desk: Desk) -> Callable[..., object]:
 def _act(desk: Desk) -> Callable[..., object]:
     async def act(request: Request) -> Response:
         form, lead_id = await _form(request), request.path_params["lead_id"]
-        return await _answer(lambda: _acted(desk, lead_id, form))
+        return await _answer(lambda: _acted(desk, lead_id, form, _me(request)))
 
     return act
 
 
-def _acted(desk: Desk, lead_id: str, form: acting.Form) -> str | tuple[str, int]:
+def _acted(desk: Desk, lead_id: str, form: acting.Form, me: str) -> str | tuple[str, int]:
     """Act, and show the queue with what became of it; who was late sees the lead as it is now."""
     try:
         message = acting.act_by_form(desk, lead_id, form)
@@ -70,7 +93,7 @@ def _acted(desk: Desk, lead_id: str, form: acting.Form) -> str | tuple[str, int]
         return views.lead_page(desk, lead_id, str(error), bad=True), error.status
     if not desk.ready:
         return views.lead_page(desk, lead_id, message)
-    return views.today_page(desk, {}, message)
+    return views.today_page(desk, {"owner": me}, message, me=me)
 
 
 def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[..., object]:

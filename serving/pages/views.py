@@ -46,15 +46,17 @@ def focus_of(query: Query) -> Focus:
     return Focus(query.get("by", by), query.get("value", value), query.get("feature", ""))
 
 
-def today_page(desk: Desk, query: Query, message: str = "", *, bad: bool = False) -> str:
-    """Render Today: the part of the queue that was asked for."""
+def today_page(
+    desk: Desk, query: Query, message: str = "", *, bad: bool = False, me: str = ""
+) -> str:
+    """Render Today: the part of the queue that was asked for, by an owner if they have said so."""
     situation, choice = desk.situation(), choice_of(query)
     with desk.store.reading() as connection:
         done = disposed_since(connection, situation.now)
         places = today.paged(today.chosen(situation, choice, done), choice)
         shown = situation.worklist["lead_id"].iloc[places].tolist()
         counts = disposition_counts(connection, shown)
-    data = today.view(situation, choice, done, counts, message, bad=bad)
+    data = today.view(situation, choice, done, counts, message, bad=bad, me=me)
     return render("today", data, LINKS, foot=_foot(desk, situation))
 
 
@@ -163,7 +165,6 @@ def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> s
 
 
 PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
-    "/": today_page,
     "/pages/drivers": drivers_page,
     "/pages/funnel": funnel_page,
     "/pages/goals": goals_page,

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alignment import funnel, goals, handoff
+from alignment import funnel, goals, handoff, routing
 from alignment.agreement import Agreement
 from alignment.forecast import Forecast, forecast_wins, until_days
 from alignment.qualification import ValueCurve, drawn, grades_at, qualified, value_curve
 from features import FeatureMatrix, compute_features, open_leads
 from features.snapshots import is_open
 from history import History
+from history.assignments import no_assignments
 from models import ConversionModel, score
 from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
@@ -68,6 +69,7 @@ class Situation:
     versions : of the agreement, oldest first.
     log : what sales said and what was changed, newest first.
     logged : the ledger as it was written.
+    assigned : which leads were given to whom, as of `history.assignments`.
     deal : value of a win in money; 0 when unknown.
     facts : about the model.
     kept : what pages have computed of it.
@@ -83,6 +85,7 @@ class Situation:
     versions: Sequence[Agreement] = ()
     log: Sequence[dict[str, Any]] = ()
     logged: pd.DataFrame | None = None
+    assigned: pd.DataFrame = field(default_factory=no_assignments)
     deal: float = 0.0
     facts: Facts = field(default_factory=Facts)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -118,7 +121,8 @@ class Situation:
     def crossed(self) -> pd.DataFrame:
         """The ledger of hand-offs."""
         hours = self.agreement.terms.handoff_hours
-        return handoff.ledger(self.history, now=self.now, hours=hours, logged=self.logged)
+        found = handoff.ledger(self.history, now=self.now, hours=hours, logged=self.logged)
+        return routing.owned(found, self.assigned)
 
     @cached_property
     def period(self) -> goals.Period:
@@ -214,10 +218,23 @@ class Situation:
         The columns of `frame`, and ``probability``, ``expected_value``, the dimensions of
         `described`, ``account_id``, ``engagements`` (30 days), ``stage``, ``state`` (waiting for
         sales, working, ready to cross, nurture), ``qualified``, ``because``, ``explored``,
-        ``handed_at``, ``due_at``, ``overdue``, ``cycle`` (crossings so far) and ``seen``
+        ``handed_at``, ``due_at``, ``overdue``, ``cycle`` (crossings so far), ``turn`` (number of
+        the crossing that it waits in), ``routed`` (why its owner has it) and ``seen``
         (dispositions so far).
         """
         return _worklist(self)
+
+    @cached_property
+    def assigning_now(self) -> list[dict[str, Any]]:
+        """Leads that somebody is given at this instant: lead_id, turn, owner and why."""
+        given = set(zip(self.assigned["lead_id"], self.assigned["turn"], strict=True))
+        asked = self.worklist[self.worklist["given"]]
+        rows = asked[["lead_id", "turn", "owner", "routed"]].rename(columns={"routed": "why"})
+        return [
+            {str(key): value for key, value in row.items()}
+            for row in rows.to_dict("records")
+            if (row["lead_id"], row["turn"]) not in given
+        ]
 
     @cached_property
     def crossing_now(self) -> list[dict[str, Any]]:
@@ -362,4 +379,27 @@ def _worklist(situation: Situation) -> pd.DataFrame:
     found["state"] = np.select(
         [working, waiting, found["qualified"]], ["working", "waiting", "ready"], "nurture"
     )
+    found["turn"] = found["cycle"] - (found["state"] == "waiting").astype(int)
+    return _routed(situation, found)
+
+
+def _routed(situation: Situation, found: pd.DataFrame) -> pd.DataFrame:
+    """Say who has each lead that waits for sales, and who is given those that nobody has."""
+    found["routed"], found["given"] = "", False
+    owners = situation.agreement.terms.owners
+    waits = found["state"].isin(["waiting", "ready"]) & found["qualified"]
+    if not owners or not waits.any():
+        return found
+    asked = found.loc[waits, ["lead_id", "turn", "owner", "segment"]]
+    known = situation.assigned.set_index(["lead_id", "turn"])
+    before = known.reindex(pd.MultiIndex.from_frame(asked[["lead_id", "turn"]].astype(object)))
+    had = asked["owner"].where(asked["owner"] != funnel.UNKNOWN, "")
+    kept = pd.Series(before["owner"].fillna("").to_numpy(dtype=object), index=asked.index)
+    asked = asked.assign(owner=kept.where(kept != "", had))
+    given = routing.route(asked, owners, routing.load_of(situation.assigned, situation.now))
+    why = pd.Series(before["why"].fillna("").to_numpy(dtype=object), index=asked.index)
+    given["routed"] = why.where(kept != "", given["routed"])
+    found.loc[waits, "routed"] = given["routed"]
+    found.loc[waits, "owner"] = given["owner"].where(given["owner"] != "", funnel.UNKNOWN)
+    found.loc[waits, "given"] = (asked["owner"] == "") & (given["owner"] != "")
     return found

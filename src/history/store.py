@@ -21,6 +21,7 @@ from history.moved import follow
 from history.reading import read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import (
+    ASSIGNMENTS,
     HANDOFFS,
     META,
     MOVED,
@@ -272,7 +273,7 @@ class Store:
         """
         with self._writing() as connection:
             removed = {}
-            for name, table in {**STORED, "handoffs": HANDOFFS, "scores": SCORES}.items():
+            for name, table in {**STORED, **_BESIDE}.items():
                 if "lead_id" in table.c:
                     ours = table.c.lead_id == lead_id
                 elif name == "attribute_history":
@@ -341,6 +342,10 @@ class Store:
     def _reading(self) -> Iterator[Connection]:
         with _told(self.name), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+_BESIDE = {"handoffs": HANDOFFS, "assignments": ASSIGNMENTS, "scores": SCORES}
+"""Tables beside the history that speak of leads."""
 
 
 def open_store(url: str, patience_s: float | None = None) -> Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class GradeFloors(BaseModel):
@@ -19,6 +19,16 @@ class GradeFloors(BaseModel):
         if not self.a >= self.b >= self.c:
             raise ValueError("grades must fall: a >= b >= c")
         return self
+
+
+class OwnerTerms(BaseModel):
+    """Somebody of sales who is given leads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    per_week: float = Field(gt=0, le=100_000, description="leads that may be given in seven days")
+    segments: tuple[str, ...] = Field((), description="that are taken; every one if empty")
 
 
 class AgreementSettings(BaseModel):
@@ -58,6 +68,9 @@ class AgreementSettings(BaseModel):
     holdout_share: float = Field(
         0.0, ge=0, le=0.5, description="share of leads worked in order of arrival, not of score"
     )
+    owners: tuple[OwnerTerms, ...] = Field(
+        (), description="who is given the leads that cross; nobody is given any if empty"
+    )
     spend: dict[str, float] = Field(
         default_factory=dict, description="money spent by campaign, as in `email_01 = 4000.0`"
     )
@@ -68,3 +81,12 @@ class AgreementSettings(BaseModel):
         if cut is not None and grades is not None and grades.b != cut:
             raise ValueError("grade b begins at the cut: leave least_probability or grades out")
         return self
+
+    @field_validator("owners")
+    @classmethod
+    def _once_each(cls, owners: tuple[OwnerTerms, ...]) -> tuple[OwnerTerms, ...]:
+        names = [each.name for each in owners]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is named twice")
+        return owners

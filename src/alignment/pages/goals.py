@@ -10,7 +10,7 @@ import pandas as pd
 from alignment import dispositions, goals, handoff
 from alignment.forecast import poisson_binomial, until_days
 from alignment.pages import charts, parts
-from alignment.pages.form import QUARTER, fields, past, suggested
+from alignment.pages.form import QUARTER, fields, owners_text, past, suggested
 from alignment.qualification import simulate
 from alignment.situation import Situation
 
@@ -64,6 +64,7 @@ def view(
             (each["words"], each["value"] or each["hint"]) for each in fields(situation)
         ],
         "excluded": "\n".join(situation.agreement.terms.excluded),
+        "owners": owners_text(situation.agreement.terms),
         "history": past(situation),
     }
 

@@ -3,6 +3,7 @@ import re
 import pandas as pd
 import pytest
 
+from history.assignments import assignments
 from history.teamwork import agree, agreements, handoffs
 
 PAGES = ["/", "/pages/drivers", "/pages/funnel", "/pages/goals", "/pages/model", "/pages/health"]
@@ -188,6 +189,36 @@ def test_what_is_agreed_grades_every_answer(one, empty_desk):
         assert len(set(graded())) == 1
         kept = agreements(empty_desk.store)[-1]["content"]
         assert kept["grades"]["b"] == kept["least_probability"] == pytest.approx(cut)
+
+
+def test_leads_are_given_to_owners_once_and_say_why(one, empty_desk):
+    terms = {"seen": "0", "least_probability": "0", "who": "ann", "why": "to share the work"}
+    bad = one.post("/pages/goals", **form(**terms, owners="ann twelve"))
+    assert (bad.status_code, "ann, 12, software" in bad.text) == (422, True)
+    assert one.post("/pages/goals", **form(**terms, owners="ann, 5")).status_code == 200
+    lead = waiting(one)
+    assert (lead["owner"], lead["routed"]) == ("ann", "takes every segment, 0 of 5 given this week")
+    assert "ann: takes every segment" in one.get("/").text
+    assert one.get("/queue?show=today&owner=ann").json()["total"] == 1
+    assert one.get("/queue?show=today&owner=bob").json()["total"] == 0
+    again = {**terms, "seen": "1", "owners": "bob, 5"}
+    assert one.post("/pages/goals", **form(**again)).status_code == 200
+    assert waiting(one)["owner"] == "ann"
+    assert assignments(empty_desk.store)["owner"].tolist() == ["ann"]
+    empty_desk.store.erase("a/b?c")
+    assert assignments(empty_desk.store).empty
+
+
+def test_the_browser_remembers_which_owner_looks(one):
+    terms = {"seen": "0", "least_probability": "0", "who": "a", "why": "b"}
+    assert one.post("/pages/goals", **form(**terms)).status_code == 200
+    told = one.get("/?owner=z%C3%B6e&me=1")
+    assert "Mine, z\u00f6e <span>0</span>" in told.text
+    cookie = told.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    page = one.call("GET", "/", headers={"cookie": cookie.partition(";")[0]}).text
+    assert "Mine, z\u00f6e" in page
+    assert 'name="owner" value="z\u00f6e"' in page
 
 
 def test_an_agreement_made_elsewhere_grades_within_seconds(one, empty_desk):
