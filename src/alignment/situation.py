@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alignment import funnel, goals, handoff, routing
+from alignment import funnel, goals, handoff, lift, routing
 from alignment.agreement import Agreement
 from alignment.forecast import Forecast, forecast_wins, until_days
 from alignment.qualification import ValueCurve, drawn, grades_at, qualified, value_curve
@@ -235,6 +235,35 @@ class Situation:
             for row in rows.to_dict("records")
             if (row["lead_id"], row["turn"]) not in given
         ]
+
+    @cached_property
+    def overdue(self) -> pd.DataFrame:
+        """The part of the worklist that sales should have touched by now, the latest first."""
+        late = self.worklist["overdue"] & self.worklist["qualified"]
+        waits = self.worklist["state"] == "waiting"
+        return self.worklist[late & waits].sort_values(["due_at", "lead_id"], ignore_index=True)
+
+    @cached_property
+    def overdue_now(self) -> list[dict[str, Any]]:
+        """What a webhook is told of overdue hand-offs."""
+        return [
+            {
+                "lead_id": str(row["lead_id"]),
+                "turn": int(row["turn"]),
+                "handed_at": row["handed_at"].isoformat(),
+                "due_at": row["due_at"].isoformat(),
+                "owner": "" if row["owner"] == funnel.UNKNOWN else str(row["owner"]),
+                "grade": str(row["grade"]),
+            }
+            for row in self.overdue.to_dict("records")
+        ]
+
+    @cached_property
+    def lifts(self) -> list[lift.Lift]:
+        """What leads that were drawn at random tell of the worth of the scores."""
+        versions = self.versions or [self.agreement]
+        days = min(90, self.horizon)
+        return lift.lifts(self.crossed, self.history, versions, until=self.now, days=days)
 
     @cached_property
     def crossing_now(self) -> list[dict[str, Any]]:

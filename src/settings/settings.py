@@ -171,6 +171,10 @@ class CrmSettings(_Section):
     odoo_key: str = Field("", repr=False, description="the key in the URL that Odoo calls")
     dynamics_url: str = Field("", description="https://COMPANY.crm.dynamics.com")
     dynamics_token: str = Field("", repr=False, description="OAuth access token")
+    overdue_url: str = Field(
+        "", repr=False, description="is told once of each hand-off that is overdue"
+    )
+    overdue_token: str = Field("", repr=False, description="sent to it as a bearer token")
     timeout_s: float = Field(20.0, gt=0, le=300, description="for one call to a CRM")
 
 

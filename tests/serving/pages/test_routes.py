@@ -221,6 +221,17 @@ def test_the_browser_remembers_which_owner_looks(one):
     assert 'name="owner" value="z\u00f6e"' in page
 
 
+def test_goals_say_what_is_missing_until_the_worth_of_the_scores_can_be_told(one):
+    assert "no leads are drawn at random" in one.get("/pages/goals").text
+    terms = {"seen": "0", "holdout_share": "20", "exploration_share": "5", "who": "a", "why": "b"}
+    page = one.post("/pages/goals", **form(**terms))
+    assert "Does the order by score win more?" in page.text
+    assert "had the time to convert yet" in page.text
+    found = one.get("/goals").json()["lift"]
+    assert [each["told"] for each in found] == [False, False]
+    assert found[0]["other"]["name"] == "in order of arrival"
+
+
 def test_an_agreement_made_elsewhere_grades_within_seconds(one, empty_desk):
     terms = {"grades": {"a": 0.0, "b": 0.0, "c": 0.0}}
     agree(empty_desk.store, terms, who="a", why="b", seen=0, now=empty_desk.now())
