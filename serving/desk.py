@@ -58,7 +58,11 @@ class Desk:
         self.problem = "the service is starting: the champion has not been looked for yet"
         self.ranking = Ranking(settings, source.facts)
         self.meters = Meters()
-        self.score_log = None if url is None else ScoreLog(lambda: self.store)
+        self.score_log = (
+            None
+            if url is None
+            else ScoreLog(lambda: self.store, days=settings.serving.score_log_days, now=self.now)
+        )
         self._scorer: Scorer | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
