@@ -106,6 +106,7 @@ def _lead(
         grades=situation.agreement.grades(settings.grades),
         version=situation.version,
         handoffs=None if logged is None else logged[logged["lead_id"] == lead_id],
+        floors=situation.floors,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from alignment.agreement import in_force
+from alignment.outlook import BACK, outlook
 from alignment.situation import Situation
 from history import Store, StoreError, open_store
 from history.reading import read_rows
@@ -183,21 +184,53 @@ class Desk:
         UnknownLeadError : the history does not know it.
         """
         now = self.now()
-        history = self.store.lead_history([lead_id], observed_until=now).for_leads([lead_id])
+        around = self.store.lead_history([lead_id], observed_until=now)
+        history = around.for_leads([lead_id])
         if history.leads.empty:
             raise UnknownLeadError(f"the history knows no lead {lead_id[:100]!r}")
-        score = None
+        score = told = None
         if self.ready:
             wanted = LeadToScore(lead_id=lead_id)
             top = self.settings.serving.default_reasons
             score = self.scorer.score([(0, wanted)], top, now)[0].model_dump()
+            if score["status"] == "ok":
+                beside = self.beside(lead_id, now)
+                told = outlook(
+                    around,
+                    lead_id,
+                    self.scorer.champion.model,
+                    now=now,
+                    floors=beside["floors"],
+                    earlier=beside["earlier"],
+                ).as_dict()
         lead = records(history.leads)[0]
         return {
             "lead": lead,
             "timeline": timeline(history),
             "score": score,
+            "outlook": told,
             "scores": scores_over_time(read_scores(self.store, lead_id=lead_id, newest=_SHOWN)),
         }
+
+    def beside(self, lead_id: str, now: pd.Timestamp) -> dict[str, Any]:
+        """Return what is known of a lead beside its history, as far as it is at hand.
+
+        Returns
+        -------
+        ``floors`` below which it is left, ``earlier`` (the model that scored it a week ago, where
+        that was the champion before), and ``handoffs`` (its rows of the ledger).
+        """
+        situation = self.ranking.newest
+        if situation is None:
+            return {"floors": None, "earlier": None, "handoffs": None}
+        facts, logged = situation.facts, situation.logged
+        earlier = None
+        if facts.earlier is not None:
+            since = read_scores(self.store, until=now - BACK, lead_id=lead_id, newest=1)
+            if since["model_version"].tolist() == [facts.earlier_version]:
+                earlier = facts.earlier
+        mine = None if logged is None else logged[logged["lead_id"] == lead_id]
+        return {"floors": situation.floors, "earlier": earlier, "handoffs": mine}
 
     def situation(self) -> Situation:
         """Return the open leads and what both teams agreed on, as of a moment ago.

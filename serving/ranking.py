@@ -60,6 +60,12 @@ class Ranking:
         self._making = threading.Lock()
         self._ranked: Ranked | None = None
 
+    @property
+    def newest(self) -> Situation | None:
+        """The situation as it was made last; None before the first one. Nobody waits for it."""
+        ranked = self._ranked
+        return None if ranked is None else ranked.situation
+
     def forget(self) -> None:
         """Drop the ranking: another model serves now."""
         self._ranked = None
@@ -123,6 +129,7 @@ class Ranking:
             if assign(store, rows, now) < len(rows):  # another worker was quicker with some
                 situation = replace(situation, assigned=assignments(store), kept={})
             hand_over(store, situation.crossing_now)
+        _ = situation.worklist  # made here, so that nobody who looks waits for it
         return Ranked(situation, time.monotonic())
 
 

@@ -70,7 +70,8 @@ def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Callable[...,
 
 def _lead(desk: Desk) -> Callable[..., object]:
     async def show(request: Request) -> Response:
-        return await _answer(lambda: views.lead_page(desk, request.path_params["lead_id"]))
+        lead_id, me = request.path_params["lead_id"], _me(request)
+        return await _answer(lambda: views.lead_page(desk, lead_id, me=me))
 
     return show
 
@@ -88,11 +89,11 @@ def _acted(desk: Desk, lead_id: str, form: acting.Form, me: str) -> str | tuple[
     try:
         message = acting.act_by_form(desk, lead_id, form)
     except ConflictError as error:
-        return views.lead_page(desk, lead_id, str(error), bad=True), 409
+        return views.lead_page(desk, lead_id, str(error), bad=True, me=me), 409
     except RequestError as error:
-        return views.lead_page(desk, lead_id, str(error), bad=True), error.status
+        return views.lead_page(desk, lead_id, str(error), bad=True, me=me), error.status
     if not desk.ready:
-        return views.lead_page(desk, lead_id, message)
+        return views.lead_page(desk, lead_id, message, me=me)
     return views.today_page(desk, {"owner": me}, message, me=me)
 
 

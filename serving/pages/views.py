@@ -60,7 +60,9 @@ def today_page(
     return render("today", data, LINKS, foot=_foot(desk, situation))
 
 
-def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False) -> str:
+def lead_page(
+    desk: Desk, lead_id: str, message: str = "", *, bad: bool = False, me: str = ""
+) -> str:
     """Render a lead.
 
     Raises
@@ -81,6 +83,8 @@ def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False)
         version="" if champion is None else champion.version,
         message=message,
         bad=bad,
+        me=me,
+        **desk.beside(lead_id, now),
     )
     return render("lead", data, LINKS)
 

@@ -259,6 +259,13 @@ class Situation:
         ]
 
     @cached_property
+    def floors(self) -> dict[str, float]:
+        """Probabilities below which a lead is left, by name; work without a price costs 0."""
+        worth = float(self.terms.win_value or 0.0)
+        cost = self.terms.lead_cost / worth if worth > 0 else 0.0
+        return {"the cut": self.cut, "what working it costs": cost}
+
+    @cached_property
     def lifts(self) -> list[lift.Lift]:
         """What leads that were drawn at random tell of the worth of the scores."""
         versions = self.versions or [self.agreement]

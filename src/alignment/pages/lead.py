@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from alignment.dispositions import BY_REASON, RULES
+from alignment.outlook import Outlook, outlook
 from alignment.pages import charts, parts
 from features import compute_features
 from features.snapshots import is_open
@@ -31,6 +33,9 @@ def view(
     handoffs: pd.DataFrame | None = None,
     message: str = "",
     bad: bool = False,
+    floors: Mapping[str, float] | None = None,
+    earlier: ConversionModel | None = None,
+    me: str = "",
 ) -> dict[str, Any]:
     """Return what the page shows of one lead.
 
@@ -43,6 +48,8 @@ def view(
     grades : least score of each grade.
     handoffs : the lead's rows of the ledger.
     message, bad : what became of an action, and whether it failed.
+    floors, earlier : as for `alignment.outlook.outlook`.
+    me : the owner who looks, where they have said so.
     """
     mine = history.for_leads([lead_id])
     lead = mine.leads.iloc[0]
@@ -68,13 +75,44 @@ def view(
         if len(mine.outcomes)
         else "new",
         "rules": RULES,
+        "me": me,
+        "outlook": None,
         "score": None,
         "moves": [],
         "chart": None,
     }
     if model is not None and lead["created_at"] < now:
         found |= _scores(history, lead_id, lead["created_at"], model, now, grades, version)
+        if found["open"]:
+            told = outlook(history, lead_id, model, now=now, floors=floors, earlier=earlier)
+            found["outlook"] = _outlook(told)
     return found
+
+
+def _outlook(told: Outlook) -> dict[str, Any]:
+    """Return the outlook in words."""
+    moved = told.moved
+    return {
+        "moved": "" if moved is None else moved.message,
+        "since": parts.day(told.since),
+        "reasons": [_changed(each) for each in moved.reasons] if moved else [],
+        "expected": parts.day(told.expected),
+        "cold": [
+            (name, "today" if at == told.now else f"from {parts.day(at)} on")
+            for name, at in told.cold.items()
+            if at is not None
+        ],
+    }
+
+
+def _changed(reason: dict[str, Any]) -> dict[str, Any]:
+    """Return a reason of a move with its value before and after, where both are numbers."""
+    told = parts.reason({**reason, "value": reason["after"]})
+    before, after = reason["before"], reason["after"]
+    if isinstance(before, float) and isinstance(after, float) and before != after:
+        label = reason["label"][:1].upper() + reason["label"][1:]
+        told["words"] = f"{label}: {parts.number(before)} to {parts.number(after)}"
+    return told
 
 
 def timeline(mine: History, handoffs: pd.DataFrame | None = None) -> list[dict[str, str]]:

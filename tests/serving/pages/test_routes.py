@@ -266,3 +266,23 @@ def test_a_lead_page_tells_both_teams_touches_and_why_the_score_moved(client):
     assert "team-marketing" in page
     assert "How the score moved, and why" in page
     assert pd.Timestamp(re.findall(r'datetime="([^"]+)"', page)[0]).tzinfo is not None
+
+
+def test_a_lead_says_what_moved_it_and_what_to_expect(client):
+    best = client.get("/queue?limit=1").json()["leads"][0]["lead_id"]
+    told = client.get(f"/leads/{best}").json()["outlook"]
+    parts = told["behaviour"] + told["ageing"] + told["model"]
+    assert told["after"] - told["before"] == pytest.approx(parts)
+    assert pd.Timestamp(told["expected_at"]) > pd.Timestamp(told["since"])
+    assert [each["floor"] for each in told["cold"]] == ["the cut"]
+    page = client.get(f"/pages/lead/{best}").text
+    assert told["message"] in page.replace("&#39;", "'")
+    assert "If it converts, expect it by" in page
+    assert "If it stays silent, below the cut" in page
+
+
+def test_a_closed_lead_has_no_outlook(client, small_company):
+    outcomes = small_company.history.outcomes
+    lost = outcomes.loc[outcomes["stage"] == "lost", "lead_id"].iloc[-1]
+    assert client.get(f"/leads/{lost}").json()["outlook"] is None
+    assert "expect it by" not in client.get(f"/pages/lead/{lost}").text
