@@ -14,6 +14,7 @@ from history.errors import ConflictError, StoreError
 from serving.desk import Desk
 from serving.errors import EmptyHistoryError, NotReadyError, RequestError, UnknownLeadError
 from serving.pages import acting, views
+from serving.pages.headers import HEADERS
 from serving.pages.views import PAGES
 
 ME = "smarketing_me"
@@ -21,13 +22,6 @@ ME = "smarketing_me"
 _MOST_NAME = 200
 _YEAR_S = 365 * 86_400
 _MOST_BYTES = 256 * 1024
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -134,4 +128,4 @@ async def _answer(work: Callable[[], str | tuple[str, int]], back: str = "/") ->
     except ValueError as error:
         made = views.notice("That does not go", str(error), back=back, bad=True), 422
     text, status = made if isinstance(made, tuple) else (made, 200)
-    return HTMLResponse(text, status, headers=_HEADERS)
+    return HTMLResponse(text, status, headers=HEADERS)
