@@ -85,7 +85,9 @@ def outlook(
     moved = None
     if since < now:
         then = earlier if earlier is not None and _alike(earlier, model) else model
-        moved = movement(history, lead_id, then=since, now=now, model_then=then, model_now=model)
+        moved = movement(
+            history, lead_id, then=since, now=now, model_then=then, model_now=model, top=6
+        )
     return Outlook(
         now=now,
         since=since if moved is not None else None,

@@ -140,7 +140,9 @@ def _hint(
         return ""
     if name == "least_probability":
         return f"solved: {100 * situation.cut:.2g}"
-    return f"proposed: {_written(filled, times)}" if filled is not None else ""
+    if filled is None:
+        return ""
+    return f"proposed: {parts.number(filled * times)}"
 
 
 def _written(value: float | None, times: float) -> str:

@@ -95,7 +95,9 @@ def _outlook(told: Outlook) -> dict[str, Any]:
     return {
         "moved": "" if moved is None else moved.message,
         "since": parts.day(told.since),
-        "reasons": [_changed(each) for each in moved.reasons] if moved else [],
+        "reasons": [_changed(each) for each in moved.reasons if each["before"] != each["after"]]
+        if moved
+        else [],
         "expected": parts.day(told.expected),
         "cold": [
             (name, "today" if at == told.now else f"from {parts.day(at)} on")
@@ -232,6 +234,8 @@ def _move(
     changed = []
     for name in was.keys() | now.keys():
         one, other = was.get(name), now.get(name)
+        if one is not None and other is not None and one["value"] == other["value"]:
+            continue  # its effect moved with the others', not by itself
         shift = (other["effect"] if other else 0.0) - (one["effect"] if one else 0.0)
         if abs(shift) >= _MOVED:
             told = parts.reason({**(other or one or {}), "effect": shift})

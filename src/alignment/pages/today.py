@@ -171,7 +171,11 @@ def card(situation: Situation, row: Mapping[Any, Any], counts: Mapping[str, int]
         "score": f"{row['score']:.0f}",
         "worth": parts.money(row["expected_value"]),
         "reasons": [parts.reason(each) for each in row["reasons"]],
-        "about": [str(row[name]) for name in ("source", "segment") if row[name] != UNKNOWN],
+        "about": [
+            str(row[name]).replace("_", " ")
+            for name in ("source", "segment")
+            if row[name] != UNKNOWN
+        ],
         "owner": "" if row["owner"] == UNKNOWN else row["owner"],
         "routed": row["routed"],
         "campaign": "" if row["campaign"] == UNKNOWN else row["campaign"],
