@@ -32,7 +32,7 @@ from models.learning import learning_curve
 from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
 from models.plugged import PluggedRecipe
 from models.recipe import Buildable, Kind, Recipe
-from models.space import FIRST_TRIALS, KINDS, suggest
+from models.space import FIRST_TRIALS, KINDS, SIZES, suggest
 from models.splits import Holdout, Mask, forward_holdout
 from models.trials import IMPORTANCE, best_recipe, complete, parameter_importance, trial_frame
 
@@ -269,8 +269,8 @@ class _Search:
         """
         tried = complete(study)
         linear = best_recipe(tried, "logistic")
-        stumps = [t for t in tried if t.params.get("leaves") == 2]
-        boosted = [best_recipe(each, "boosting") for each in (stumps, tried)]
+        sizes = [[t for t in tried if t.params.get("leaves", 2) <= most] for most in SIZES]
+        boosted = [best_recipe(each, "boosting") for each in sizes]
         found = list(dict.fromkeys(each for each in boosted if each is not None))
         return (linear, found) if linear is not None and found else None
 
