@@ -22,6 +22,7 @@ from serving.contract import (
     Problem,
     ScoreAnswer,
     ScoreRequest,
+    SpendRequest,
     Written,
 )
 from serving.reading import MAX_ROWS
@@ -82,6 +83,8 @@ def openapi_document(max_leads: int) -> dict[str, Any]:
                 "Written",
             )
         }
+    words = "Write down what campaigns cost; of one campaign and day the newest counts."
+    paths["/spend"] = {"post": _action("writeSpend", words, "SpendRequest", "Written")}
     for path, (action, words, parameters) in _READS.items():
         paths[path] = {"get": _read(action, words, parameters)}
     return {
@@ -129,7 +132,14 @@ _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
 
 
 def _schemas() -> dict[str, Any]:
-    used: list[type[BaseModel]] = [ScoreRequest, LeadToScore, ScoreAnswer, Written, Problem]
+    used: list[type[BaseModel]] = [
+        ScoreRequest,
+        LeadToScore,
+        ScoreAnswer,
+        SpendRequest,
+        Written,
+        Problem,
+    ]
     _, definitions = models_json_schema(
         [(model, "validation") for model in used], ref_template="#/components/schemas/{model}"
     )

@@ -17,6 +17,7 @@ from history import Store, StoreError
 from history.assignments import assign, assignments
 from history.history import micros
 from history.schema import STORED
+from history.spend import spend_log
 from history.teamwork import agreements, changes, hand_over, handoffs
 from serving.errors import EmptyHistoryError
 from serving.live import reading
@@ -120,6 +121,7 @@ class Ranking:
             log=changes(store),
             logged=handoffs(store),
             assigned=assignments(store),
+            spent=spend_log(store),
             deal=scorer.answers.deal,
             facts=self.facts(version),
         )

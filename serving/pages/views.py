@@ -95,7 +95,7 @@ def drivers_page(desk: Desk, query: Query) -> str:
     return _kept(desk, f"drivers {focus}", "drivers", lambda now: drivers.view(now, focus))
 
 
-def funnel_page(desk: Desk, query: Query) -> str:
+def funnel_page(desk: Desk, query: Query, message: str = "") -> str:
     """Render Funnel, cut by the dimension that was asked for.
 
     Raises
@@ -103,6 +103,10 @@ def funnel_page(desk: Desk, query: Query) -> str:
     RequestError : 422, there is no such dimension.
     """
     by = dimension(query)
+    if message:
+        situation = desk.situation()
+        data = funnel.view(situation, (by,), message)
+        return render("funnel", data, LINKS, foot=_foot(desk, situation))
     return _kept(desk, f"funnel {by}", "funnel", lambda now: funnel.view(now, (by,)))
 
 

@@ -23,6 +23,7 @@ from features import FeatureMatrix, compute_features, open_leads
 from features.snapshots import is_open
 from history import History
 from history.assignments import no_assignments
+from history.spend import spend_by_campaign
 from models import ConversionModel, score
 from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
@@ -69,6 +70,7 @@ class Situation:
     versions : of the agreement, oldest first.
     log : what sales said and what was changed, newest first.
     logged : the ledger as it was written.
+    spent : every word on what campaigns cost, as of `history.spend`.
     assigned : which leads were given to whom, as of `history.assignments`.
     deal : value of a win in money; 0 when unknown.
     facts : about the model.
@@ -85,6 +87,7 @@ class Situation:
     versions: Sequence[Agreement] = ()
     log: Sequence[dict[str, Any]] = ()
     logged: pd.DataFrame | None = None
+    spent: pd.DataFrame | None = None
     assigned: pd.DataFrame = field(default_factory=no_assignments)
     deal: float = 0.0
     facts: Facts = field(default_factory=Facts)
@@ -184,6 +187,12 @@ class Situation:
             win_value=float(self.terms.win_value or 0.0),
             lead_cost=self.terms.lead_cost,
         )
+
+    @cached_property
+    def spend(self) -> dict[str, float]:
+        """Money by campaign: as written down, else as configured."""
+        told = {} if self.spent is None else spend_by_campaign(self.spent)
+        return {**self.agreement.terms.spend, **told}
 
     @property
     def cut(self) -> float:
