@@ -87,8 +87,8 @@ def agree_by_form(desk: Desk, form: Form) -> str:
         seen=_seen(form),
         now=desk.now(),
     )
-    desk.ranking.forget()
     desk.heed()
+    desk.ranking.reread(desk.store)
     return f"Version {version} of the agreement holds from now on."
 
 
@@ -112,8 +112,8 @@ def adopt_by_form(desk: Desk, form: Form) -> str:
         now=desk.now(),
         changed=entry,
     )
-    desk.ranking.forget()
     desk.heed()
+    desk.ranking.reread(desk.store)
     return f"Adopted: {entry['changed']}."
 
 
@@ -127,7 +127,7 @@ def spend_by_form(desk: Desk, form: Form) -> str:
     told = {name: form.get(name, "").strip() for name in ("campaign", "day", "amount", "who")}
     row = reading.parsed(Spend, {**told, "amount": told["amount"].replace(",", "")})
     counts = note_spend(desk.store, [row.model_dump()], desk.now())
-    desk.ranking.forget()
+    desk.ranking.reread(desk.store)
     if counts.duplicate:
         return "That was written down already."
     return f"{row.amount:,.2f} on {row.campaign} is written down."

@@ -25,6 +25,7 @@ from history import History
 from history.assignments import no_assignments
 from history.spend import spend_by_campaign
 from models import ConversionModel, score
+from models.scoring import grade
 from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
 
@@ -206,6 +207,20 @@ class Situation:
     def grades(self) -> GradeFloors:
         """The grades that were agreed, else those that would follow from the cut."""
         return self.agreement.terms.grades or grades_at(self.curve, self.cut)
+
+    def agreed_anew(self, grades: GradeSettings, **teamwork: Any) -> Situation:
+        """Return the same leads and scores under what both teams have agreed on since.
+
+        Parameters
+        ----------
+        grades : where each grade begins, where the agreement does not say so.
+        teamwork : the fields that both teams write: agreement, versions, log and so on.
+        """
+        kept = {"quarter": self.kept["quarter"]} if "quarter" in self.kept else {}
+        anew = replace(self, **teamwork, kept=kept)
+        points = self.frame["score"].to_numpy(dtype=float)
+        given = grade(points, self.probability, anew.agreement.grades(grades))
+        return replace(anew, frame=self.frame.assign(grade=given))
 
     def solved(self, terms: AgreementSettings) -> AgreementSettings:
         """Return terms with the cut and the grades that they lead to, to be agreed on.
