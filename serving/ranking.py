@@ -59,6 +59,10 @@ class Ranking:
     ----------
     settings : of the installation.
     facts : tells what is known of a version of the model.
+
+    Attributes
+    ----------
+    prepare : makes what would keep a first visitor waiting; called with every renewal.
     """
 
     def __init__(
@@ -66,7 +70,10 @@ class Ranking:
     ) -> None:
         self.settings = settings
         self.facts = facts
+        self.prepare: Callable[[Situation], None] = _nothing
         self._making = threading.Lock()
+        self._swapping = threading.Lock()
+        self._rereads = 0
         self._ranked: Ranked | None = None
 
     @property
@@ -106,11 +113,23 @@ class Ranking:
             return
         try:
             if self._ranked is old:
-                self._ranked = self._rank(scorer, store, now())
+                self._replace(scorer, store, now())
         except (StoreError, EmptyHistoryError) as error:
             _log.warning("the queue could not be made anew: %s", error)
         finally:
             self._making.release()
+
+    def _replace(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> None:
+        """Make a new ranking and its slowest pages, and show it from then on."""
+        rereads = self._rereads
+        made = self._rank(scorer, store, now)
+        self.prepare(made.situation)
+        with self._swapping:
+            if self._ranked is None:
+                return  # another model serves meanwhile
+            self._ranked = made
+        if self._rereads != rereads:
+            self.reread(store)  # something was agreed on while it was made
 
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
         begun = time.monotonic()
@@ -137,7 +156,8 @@ class Ranking:
         ------
         StoreError : the store cannot be read.
         """
-        with self._making:
+        with self._swapping:
+            self._rereads += 1
             ranked = self._ranked
             if ranked is not None:
                 situation = ranked.situation.agreed_anew(
@@ -173,6 +193,10 @@ class Ranking:
         _ = situation.worklist
         ended = time.monotonic()
         return Ranked(situation, ended, ended - begun)
+
+
+def _nothing(_situation: Situation) -> None:
+    return None
 
 
 def _check_filled(store: Store, now: pd.Timestamp) -> None:

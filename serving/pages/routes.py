@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
@@ -26,6 +27,7 @@ _MOST_BYTES = 256 * 1024
 
 def routes(desk: Desk) -> list[Route]:
     """Return the routes of all pages."""
+    desk.ranking.prepare = partial(views.prepare, desk)
     shown = [Route(path, _show(desk, page), methods=["GET"]) for path, page in PAGES.items()]
     return [
         Route("/", _today(desk), methods=["GET"]),

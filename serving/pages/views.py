@@ -89,10 +89,15 @@ def lead_page(
     return render("lead", data, LINKS)
 
 
+def prepare(desk: Desk, situation: Situation) -> None:
+    """Make the pages that take longest, as they are first asked for."""
+    _of(desk, situation, *_drivers(Focus()))
+    _of(desk, situation, *_funnel("source"))
+
+
 def drivers_page(desk: Desk, query: Query) -> str:
     """Render What drives conversion."""
-    focus = focus_of(query)
-    return _kept(desk, f"drivers {focus}", "drivers", lambda now: drivers.view(now, focus))
+    return _of(desk, desk.situation(), *_drivers(focus_of(query)))
 
 
 def funnel_page(desk: Desk, query: Query, message: str = "") -> str:
@@ -107,7 +112,7 @@ def funnel_page(desk: Desk, query: Query, message: str = "") -> str:
         situation = desk.situation()
         data = funnel.view(situation, (by,), message)
         return render("funnel", data, LINKS, foot=_foot(desk, situation))
-    return _kept(desk, f"funnel {by}", "funnel", lambda now: funnel.view(now, (by,)))
+    return _of(desk, desk.situation(), *_funnel(by))
 
 
 def dimension(query: Query) -> str:
@@ -144,7 +149,7 @@ def goals_page(desk: Desk, query: Query, message: str = "") -> str:
 
 def model_page(desk: Desk, _query: Query) -> str:
     """Render Model."""
-    return _kept(desk, "model", "model", model.view)
+    return _of(desk, desk.situation(), "model", "model", model.view)
 
 
 def health_page(desk: Desk, _query: Query) -> str:
@@ -181,9 +186,19 @@ PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
 }
 
 
-def _kept(desk: Desk, key: str, name: str, view: Callable[[Situation], dict[str, Any]]) -> str:
+View = Callable[[Situation], dict[str, Any]]
+
+
+def _drivers(focus: Focus) -> tuple[str, str, View]:
+    return f"drivers {focus}", "drivers", lambda now: drivers.view(now, focus)
+
+
+def _funnel(by: str) -> tuple[str, str, View]:
+    return f"funnel {by}", "funnel", lambda now: funnel.view(now, (by,))
+
+
+def _of(desk: Desk, situation: Situation, key: str, name: str, view: View) -> str:
     """Render a page once for each situation; nothing on it depends on who looks."""
-    situation = desk.situation()
 
     def make() -> str:
         return render(name, view(situation), LINKS, foot=_foot(desk, situation))

@@ -53,3 +53,25 @@ def test_what_is_agreed_on_is_followed_without_scoring_anew(desk):
     assert after.situation.matrix is before.situation.matrix
     assert (after.made, after.took) == (before.made, before.took)
     assert after.situation.worklist.equals(before.situation.worklist)
+
+
+def test_what_is_agreed_on_while_a_new_ranking_is_made_is_in_it(desk, monkeypatch):
+    ranking = Ranking(desk.settings)
+    ranking.get(desk.scorer, desk.store, desk.now)
+    seen = []
+    monkeypatch.setattr(ranking, "reread", seen.append)
+
+    def agreed_meanwhile(_situation):
+        ranking._rereads += 1
+
+    ranking.prepare = agreed_meanwhile
+    ranking._replace(desk.scorer, desk.store, desk.now())
+    assert seen == [desk.store]
+
+
+def test_a_ranking_by_a_model_that_serves_no_more_is_dropped(desk):
+    ranking = Ranking(desk.settings)
+    ranking.get(desk.scorer, desk.store, desk.now)
+    ranking.prepare = lambda _situation: ranking.forget()
+    ranking._replace(desk.scorer, desk.store, desk.now())
+    assert ranking.newest is None

@@ -1,8 +1,10 @@
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from alignment.pages.movement import Focus
 from history.assignments import assignments
 from history.teamwork import agree, agreements, handoffs
 
@@ -286,6 +288,13 @@ def test_a_closed_lead_has_no_outlook(client, small_company):
     lost = outcomes.loc[outcomes["stage"] == "lost", "lead_id"].iloc[-1]
     assert client.get(f"/leads/{lost}").json()["outlook"] is None
     assert "expect it by" not in client.get(f"/pages/lead/{lost}").text
+
+
+def test_the_slowest_pages_are_made_before_somebody_waits(client, desk):
+    situation = replace(desk.situation(), kept={})
+    desk.ranking.prepare(situation)
+    assert situation.kept[f"page drivers {Focus()}"].startswith("<!doctype html>")
+    assert "page funnel source" in situation.kept
 
 
 def test_spend_is_written_down_with_its_history(one):
