@@ -200,7 +200,7 @@ def test_leads_are_given_to_owners_once_and_say_why(one, empty_desk):
     assert one.post("/pages/goals", **form(**terms, owners="ann, 5")).status_code == 200
     lead = waiting(one)
     assert (lead["owner"], lead["routed"]) == ("ann", "takes every segment, 0 of 5 given this week")
-    assert "ann: takes every segment" in one.get("/").text
+    assert "for ann (takes every segment, 0 of 5 given this week)" in one.get("/").text
     assert one.get("/queue?show=today&owner=ann").json()["total"] == 1
     assert one.get("/queue?show=today&owner=bob").json()["total"] == 0
     again = {**terms, "seen": "1", "owners": "bob, 5"}
