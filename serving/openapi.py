@@ -117,13 +117,21 @@ _LIMIT = {
     "example": 20,
     "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
 }
+_OWNER = {
+    "name": "owner",
+    "in": "query",
+    "required": False,
+    "description": "Only leads of this owner; of everybody where missing.",
+    "example": "ann",
+    "schema": {"type": "string", "maxLength": MAX_TEXT},
+}
 _KEYS: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
 _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "/leads/{lead_id}": ("readLead", "A lead with its timeline, score and reasons.", [_LEAD_ID]),
-    "/queue": ("readQueue", "The open leads, best first.", [_LIMIT]),
+    "/queue": ("readQueue", "The open leads, best first.", [_LIMIT, _OWNER]),
     "/importance": ("readImportance", "What drives conversion, by feature.", []),
     "/funnel": ("readFunnel", "Stages, conversion, cohorts and attribution.", []),
     "/goals": ("readGoals", "The agreement, attainment, forecast and the cut.", []),
