@@ -273,7 +273,7 @@ class Desk:
     def _rank_early(self) -> None:
         """Make the first queue before somebody waits for it."""
         try:
-            self.ranking.prepare(self.situation())
+            _ = self.situation().worklist
         except (NotReadyError, EmptyHistoryError, StoreError) as error:
             _log.info("no queue yet: %s", error)
 

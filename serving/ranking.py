@@ -62,7 +62,8 @@ class Ranking:
 
     Attributes
     ----------
-    prepare : makes what would keep a first visitor waiting; called with every renewal.
+    prepare : makes again what somebody has looked at and would wait for; called with the old and
+        the new situation.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Ranking:
     ) -> None:
         self.settings = settings
         self.facts = facts
-        self.prepare: Callable[[Situation], None] = _nothing
+        self.prepare: Callable[[Situation, Situation], None] = _nothing
         self._making = threading.Lock()
         self._swapping = threading.Lock()
         self._rereads = 0
@@ -113,17 +114,17 @@ class Ranking:
             return
         try:
             if self._ranked is old:
-                self._replace(scorer, store, now())
+                self._replace(old.situation, scorer, store, now())
         except (StoreError, EmptyHistoryError) as error:
             _log.warning("the queue could not be made anew: %s", error)
         finally:
             self._making.release()
 
-    def _replace(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> None:
+    def _replace(self, old: Situation, scorer: Scorer, store: Store, now: pd.Timestamp) -> None:
         """Make a new ranking and its slowest pages, and show it from then on."""
         rereads = self._rereads
         made = self._rank(scorer, store, now)
-        self.prepare(made.situation)
+        self.prepare(old, made.situation)
         with self._swapping:
             if self._ranked is None:
                 return  # another model serves meanwhile
@@ -195,7 +196,7 @@ class Ranking:
         return Ranked(situation, ended, ended - begun)
 
 
-def _nothing(_situation: Situation) -> None:
+def _nothing(_old: Situation, _new: Situation) -> None:
     return None
 
 

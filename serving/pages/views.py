@@ -89,10 +89,11 @@ def lead_page(
     return render("lead", data, LINKS)
 
 
-def prepare(desk: Desk, situation: Situation) -> None:
-    """Make the pages that take longest, as they are first asked for."""
-    _of(desk, situation, *_drivers(Focus()))
-    _of(desk, situation, *_funnel("source"))
+def prepare(desk: Desk, old: Situation, new: Situation) -> None:
+    """Make the pages that take longest again, where somebody has looked at them."""
+    for key, name, view in (_drivers(Focus()), _funnel("source")):
+        if f"page {key}" in old.kept:
+            _of(desk, new, key, name, view)
 
 
 def drivers_page(desk: Desk, query: Query) -> str:

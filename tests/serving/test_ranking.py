@@ -57,21 +57,21 @@ def test_what_is_agreed_on_is_followed_without_scoring_anew(desk):
 
 def test_what_is_agreed_on_while_a_new_ranking_is_made_is_in_it(desk, monkeypatch):
     ranking = Ranking(desk.settings)
-    ranking.get(desk.scorer, desk.store, desk.now)
+    old = ranking.get(desk.scorer, desk.store, desk.now).situation
     seen = []
     monkeypatch.setattr(ranking, "reread", seen.append)
 
-    def agreed_meanwhile(_situation):
+    def agreed_meanwhile(_old, _new):
         ranking._rereads += 1
 
     ranking.prepare = agreed_meanwhile
-    ranking._replace(desk.scorer, desk.store, desk.now())
+    ranking._replace(old, desk.scorer, desk.store, desk.now())
     assert seen == [desk.store]
 
 
 def test_a_ranking_by_a_model_that_serves_no_more_is_dropped(desk):
     ranking = Ranking(desk.settings)
-    ranking.get(desk.scorer, desk.store, desk.now)
-    ranking.prepare = lambda _situation: ranking.forget()
-    ranking._replace(desk.scorer, desk.store, desk.now())
+    old = ranking.get(desk.scorer, desk.store, desk.now).situation
+    ranking.prepare = lambda _old, _new: ranking.forget()
+    ranking._replace(old, desk.scorer, desk.store, desk.now())
     assert ranking.newest is None
