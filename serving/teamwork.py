@@ -69,7 +69,7 @@ def _funnel(desk: Desk, request: Request) -> dict[str, Any]:
     try:
         return funnel.as_json(desk.situation(), by)
     except EmptyHistoryError as error:
-        lists = ("stages", "values", "months", "cohorts", "campaigns")
+        lists = ("stages", "values", "months", "cohorts", "campaigns", "spend")
         empty: dict[str, Any] = {name: [] for name in lists}
         return {**empty, "since": "", "by": by, "attribution": {}, "message": str(error)}
 

@@ -42,8 +42,9 @@ OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
 OnFinished = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 _SEARCH_ROWS = 12_000
-_FINISHING = 4
-"""Judging and fitting the winner takes about as long as so many of the longest trials."""
+_FINISHING = 8
+"""The play-off, judging and fitting the winner take about as long as so many of the longest
+trials."""
 
 
 @dataclass(frozen=True, eq=False)
