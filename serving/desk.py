@@ -29,6 +29,7 @@ from serving.ranking import Ranking
 from serving.rows import records, scores_over_time, timeline
 from serving.score_log import ScoreLog
 from serving.scorer import Scorer, Served
+from serving.watch import Watch
 from settings import Settings
 
 _LOOK_EVERY_S = 3.0
@@ -58,6 +59,7 @@ class Desk:
         self.url = url
         self.problem = "the service is starting: the champion has not been looked for yet"
         self.ranking = Ranking(settings, source.facts)
+        self.watch = Watch(settings)
         self.meters = Meters()
         self.score_log = (
             None

@@ -135,6 +135,7 @@ _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "/importance": ("readImportance", "What drives conversion, by feature.", []),
     "/funnel": ("readFunnel", "Stages, conversion, cohorts and attribution.", []),
     "/goals": ("readGoals", "The agreement, attainment, forecast and the cut.", []),
+    "/monitor": ("readMonitor", "What changed by more than noise, and promises kept.", []),
     "/model": ("readModel", "What model serves, or why none does.", []),
 }
 

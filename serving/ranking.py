@@ -211,6 +211,4 @@ def _check_filled(store: Store, now: pd.Timestamp) -> None:
     with reading(store) as connection:
         some = select(leads.c.lead_id).where(leads.c.created_at < micros(now)).limit(1)
         if connection.execute(some).first() is None:
-            raise EmptyHistoryError(
-                "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
-            )
+            raise EmptyHistoryError

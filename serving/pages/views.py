@@ -163,7 +163,31 @@ def health_page(desk: Desk, _query: Query) -> str:
     except (NotReadyError, EmptyHistoryError, StoreError) as error:
         problem = problem or str(error)
     found = model.checks(history, served, desk.now(), problem, leads)
+    if history is not None:
+        found += watched(desk)
     return render("health", model.health(found), LINKS)
+
+
+def watched(desk: Desk) -> list[model.Check]:
+    """Return what the monitor found as lines of Health."""
+    report = desk.watch.get(desk.store, desk.now()).report
+    lines = [
+        model.Check(
+            each.subject,
+            "bad" if each.severity == "urgent" else "look",
+            f"{each.cause} {each.next_step}",
+        )
+        for each in report.alerts
+    ]
+    if lines:
+        return lines
+    judged = report.as_json()["judged"]
+    words = (
+        f"as in the {report.reference_weeks} weeks before"
+        if judged
+        else f"too early to judge: {report.reference_weeks} whole weeks to compare with"
+    )
+    return [model.Check("What arrives", "good" if judged else "look", words)]
 
 
 def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> str:

@@ -256,7 +256,7 @@ def test_what_the_pages_show_is_there_as_json(client, small_company):
 
 
 def test_without_history_every_json_says_so(fresh):
-    for path in ("/queue", "/importance", "/funnel", "/goals"):
+    for path in ("/queue", "/importance", "/funnel", "/goals", "/monitor"):
         answer = fresh.get(path)
         assert answer.status_code == 200
         assert "no leads yet" in answer.json()["message"]
