@@ -11,7 +11,7 @@ export BENTOML_DO_NOT_TRACK := True
 export PYTHONHASHSEED := 0
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make the virtual environment from the pinned requirements
 
@@ -43,7 +43,10 @@ check: $(READY) ## format, lint, types, the import contract, notebooks
 	@PYTHONPATH=src:. $(BIN)/lint-imports
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/notebooks
 
-bench: $(READY) ## speed and quality, each against named alternatives in one run
+bench-tools: $(READY) ## add what the benchmarks compare with: Polars, CatBoost, FLAML
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+
+bench: bench-tools ## speed and quality, each against named alternatives in one run
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file $(DATA); done
 
 soak: $(READY) ## ten minutes at twice what the service sustains: it sheds, recovers, loses nothing
@@ -62,4 +65,4 @@ lock: $(READY) ## pin every requirement anew, without addresses
 clean: ## remove what the project made, but not the history and the models
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report
 
-.PHONY: help setup spark demo serve test check bench soak format contract lock clean
+.PHONY: help setup spark bench-tools demo serve test check bench soak format contract lock clean

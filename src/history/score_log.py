@@ -17,13 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from history.history import UTC_MICROSECONDS, micros
 from history.schema import SCORE_COLUMNS, SCORES
 from history.store import Store
 
 _TIMES = ("as_of", "scored_at")
+_WEEK_US, _MONDAY_US = 7 * 86_400_000_000, 4 * 86_400_000_000
+"""A week, and the first Monday after 1970 began."""
+_AT_ONCE_US = 86_400_000_000
 _LISTS = ("horizons", "probabilities", "reasons", "features")
 
 
@@ -206,6 +209,50 @@ def read_scores(
         frame[name] = instants.astype(UTC_MICROSECONDS)
     for name in _LISTS:
         frame[name] = frame[name].map(json.loads)
+    return frame
+
+
+def read_promises(store: Store, *, horizons: Sequence[int]) -> pd.DataFrame:
+    """Read what served scores promised, one a lead, week and model version: the first of each.
+
+    A score of a past instant, of a closed or an unknown lead promises nothing.
+
+    Parameters
+    ----------
+    store : of the history.
+    horizons : days; scores that lack one of them have no value there.
+
+    Returns
+    -------
+    Frame with ``lead_id``, ``as_of``, ``cohort`` (start of the week, Mondays, UTC),
+    ``model_version`` and a ``probability_{h}d`` for each horizon.
+
+    Raises
+    ------
+    StoreError : the store cannot be read.
+    """
+    week = (SCORES.c.as_of - _MONDAY_US) // _WEEK_US
+    first = (
+        select(func.min(SCORES.c.number))
+        .where(SCORES.c.status == "ok", SCORES.c.scored_at - SCORES.c.as_of < _AT_ONCE_US)
+        .group_by(SCORES.c.lead_id, week, SCORES.c.model_version)
+    )
+    wanted = ("lead_id", "as_of", "model_version", "horizons", "probabilities")
+    query = select(*(SCORES.c[name] for name in wanted)).where(SCORES.c.number.in_(first))
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(SCORES.c.number)).all()
+    frame = pd.DataFrame(rows, columns=list(wanted))
+    as_of = frame["as_of"].astype("int64")
+    monday = (as_of - _MONDAY_US) // _WEEK_US * _WEEK_US + _MONDAY_US
+    for name, instants in (("as_of", as_of), ("cohort", monday)):
+        frame[name] = pd.to_datetime(instants, unit="us", utc=True).astype(UTC_MICROSECONDS)
+    given = [
+        dict(zip(json.loads(days), json.loads(chances), strict=True))
+        for days, chances in zip(frame.pop("horizons"), frame.pop("probabilities"), strict=True)
+    ]
+    for horizon in horizons:
+        column = [each.get(horizon, float("nan")) for each in given]
+        frame[f"probability_{horizon}d"] = pd.Series(column, dtype="float64")
     return frame
 
 

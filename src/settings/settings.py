@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from settings.agreement import AgreementSettings
-from settings.monitoring import MonitoringSettings
+from settings.monitoring import MonitoringSettings, RetrainingSettings
 
 Stage = Literal["mql", "sal", "sql", "opportunity", "won"]
 
@@ -202,6 +202,7 @@ class Settings(BaseSettings):
         None, description="own mapping of foreign tables; docs/sources.md"
     )
     monitoring: MonitoringSettings = MonitoringSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
 
     @classmethod
     def settings_customise_sources(
