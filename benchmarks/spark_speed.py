@@ -9,6 +9,7 @@ counts, sums and recencies, checked equal to the last bit.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 
 def session() -> SparkSession:
     """Start a Spark of two cores on this machine."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     return (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -42,7 +44,6 @@ def session() -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "8")
         .config("spark.executorEnv.OMP_NUM_THREADS", "1")
-        .config("spark.pyspark.python", sys.executable)
         .getOrCreate()
     )
 

@@ -6,14 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from sqlalchemy import select
 
-from alignment.agreement import Agreement
+from alignment.agreement import Agreement, in_force
 from alignment.situation import Facts, Situation, observe
 from history import Store, StoreError
+from history.assignments import assign, assignments
 from history.history import micros
 from history.schema import STORED
 from history.teamwork import agreements, changes, hand_over, handoffs
@@ -59,6 +60,12 @@ class Ranking:
         self._making = threading.Lock()
         self._ranked: Ranked | None = None
 
+    @property
+    def newest(self) -> Situation | None:
+        """The situation as it was made last; None before the first one. Nobody waits for it."""
+        ranked = self._ranked
+        return None if ranked is None else ranked.situation
+
     def forget(self) -> None:
         """Drop the ranking: another model serves now."""
         self._ranked = None
@@ -98,8 +105,8 @@ class Ranking:
 
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
         history = store.lead_history(_lead_ids(store, now), observed_until=now)
-        versions = [Agreement.from_record(each) for each in agreements(store)]
-        configured = Agreement(0, self.settings.agreement)
+        records = agreements(store)
+        versions = [Agreement.from_record(each) for each in records]
         version = scorer.champion.version
         situation = observe(
             history,
@@ -107,17 +114,22 @@ class Ranking:
             version,
             now=now,
             grades=self.settings.grades,
-            agreement=versions[-1] if versions else configured,
+            agreement=in_force(records, self.settings.agreement),
             top_reasons=self.settings.serving.default_reasons,
             versions=versions,
             log=changes(store),
             logged=handoffs(store),
+            assigned=assignments(store),
             deal=scorer.answers.deal,
             facts=self.facts(version),
         )
         if versions:
             # Until somebody has agreed to a policy, nothing crosses in its name.
+            rows = situation.assigning_now
+            if assign(store, rows, now) < len(rows):  # another worker was quicker with some
+                situation = replace(situation, assigned=assignments(store), kept={})
             hand_over(store, situation.crossing_now)
+        _ = situation.worklist  # made here, so that nobody who looks waits for it
         return Ranked(situation, time.monotonic())
 
 

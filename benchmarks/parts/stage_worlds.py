@@ -19,7 +19,7 @@ from leadforge.simulation import engine
 from history.extract import Extract, RawTable
 from history.sources import read
 
-STAGES = {"sal": "sal", "sql": "sql", "proposal_sent": "opportunity"}
+STAGES = {"sal": "sal", "sql": "sql", "proposal_sent": "opportunity", "lost": "lost"}
 """Which of its stages are stages of ours; the others are values of a field of the lead."""
 Move = tuple[str, str, int]
 """A lead, the stage that it came to, and the day since its creation."""
@@ -63,57 +63,48 @@ def _listening() -> Iterator[list[Move]]:
 
 
 def read_world(folder: Path, *, with_stages: bool) -> Extract:
-    """Read a world as `history.sources` does; with the moves between stages where asked."""
+    """Read a world as `history.sources` does; with the moves between stages where asked.
+
+    Parameters
+    ----------
+    folder : of `write_world`.
+    with_stages : stages of ours become outcomes at their dates, every stage a value of the field
+        ``crm_stage``; without, what the bundle itself shows.
+    """
     extract = read(folder)
     if not with_stages:
         return extract
-    moves = pd.read_parquet(folder / "moves.parquet")
-    created = pd.read_parquet(
-        folder / "tables" / "leads.parquet", columns=["lead_id", "lead_created_at"]
-    )
-    born = moves["lead_id"].map(created.set_index("lead_id")["lead_created_at"])
-    moves["date"] = (pd.to_datetime(born) + pd.to_timedelta(moves["day"], unit="D")).dt.strftime(
-        "%Y-%m-%d"
-    )
+    moves = _dated(folder)
+    won = extract.tables["outcomes"].frame.loc[lambda frame: frame["stage"] == "won"]
     ours = moves[moves["stage"].isin(STAGES)]
-    lost = moves[moves["stage"] == "lost"]
-    told = extract.tables["outcomes"].frame
-    told = told[told["stage"].isin(["won"])]
-    outcomes = pd.concat(
-        [
-            told,
-            pd.DataFrame(
-                {
-                    "lead_id": ours["lead_id"],
-                    "occurred_at": ours["date"],
-                    "stage": ours["stage"].map(STAGES),
-                    "outcome_id": ours["lead_id"] + "-m-" + ours["day"].astype(str),
-                }
-            ),
-            pd.DataFrame(
-                {
-                    "lead_id": lost["lead_id"],
-                    "occurred_at": lost["date"],
-                    "stage": "lost",
-                    "outcome_id": lost["lead_id"] + "-n-" + lost["day"].astype(str),
-                }
-            ),
-        ],
-        ignore_index=True,
-    )
-    attr = moves[moves["stage"] != "lost"]
-    history = pd.DataFrame(
+    outcomes = pd.DataFrame(
         {
-            "entity": "lead",
-            "entity_id": attr["lead_id"],
-            "field": "crm_stage",
-            "value": attr["stage"],
-            "valid_from": attr["date"],
+            "outcome_id": ours["lead_id"] + "-" + ours["day"].astype(str),
+            "lead_id": ours["lead_id"],
+            "occurred_at": ours["date"],
+            "stage": ours["stage"].map(STAGES),
         }
     )
-    tables = {
-        **extract.tables,
-        "outcomes": RawTable(outcomes, "moves"),
-        "attribute_history": RawTable(history, "moves"),
+    open_moves = moves[moves["stage"] != "lost"]
+    values = pd.DataFrame(
+        {
+            "entity": "lead",
+            "entity_id": open_moves["lead_id"],
+            "field": "crm_stage",
+            "value": open_moves["stage"],
+            "valid_from": open_moves["date"],
+        }
+    )
+    told = {
+        "outcomes": RawTable(pd.concat([won, outcomes], ignore_index=True), "moves"),
+        "attribute_history": RawTable(values, "moves"),
     }
-    return replace(extract, tables=tables)
+    return replace(extract, tables={**extract.tables, **told})
+
+
+def _dated(folder: Path) -> pd.DataFrame:
+    moves = pd.read_parquet(folder / "moves.parquet")
+    leads = pd.read_parquet(folder / "tables" / "leads.parquet").set_index("lead_id")
+    born = pd.to_datetime(moves["lead_id"].map(leads["lead_created_at"]))
+    dates = born + pd.to_timedelta(moves["day"], unit="D")
+    return moves.assign(date=dates.dt.strftime("%Y-%m-%d"))

@@ -72,9 +72,10 @@ def agree_by_form(desk: Desk, form: Form) -> str:
     AgreementError, ValueError : a field cannot stand.
     ConflictError : another version was agreed on meanwhile.
     """
-    content = new_terms(desk.situation(), dict(form))
-    terms = terms_of(content)
-    rules(terms)
+    situation = desk.situation()
+    written = terms_of(new_terms(situation, dict(form)))
+    rules(written)
+    terms = situation.solved(written)
     version = agree(
         desk.store,
         terms.model_dump(mode="json"),
@@ -84,6 +85,7 @@ def agree_by_form(desk: Desk, form: Form) -> str:
         now=desk.now(),
     )
     desk.ranking.forget()
+    desk.heed()
     return f"Version {version} of the agreement holds from now on."
 
 
@@ -95,10 +97,12 @@ def adopt_by_form(desk: Desk, form: Form) -> str:
     ValueError : they do not speak for it.
     ConflictError : another version was agreed on meanwhile.
     """
-    content, entry = adoption(desk.situation(), form.get("rule", ""))
+    situation = desk.situation()
+    content, entry = adoption(situation, form.get("rule", ""))
+    terms = terms_of(content)
     agree(
         desk.store,
-        terms_of(content).model_dump(mode="json"),
+        (terms if terms.grades else situation.solved(terms)).model_dump(mode="json"),
         who=form.get("who", "")[:_MOST_TEXT],
         why=f"sales said: {entry['said']}",
         seen=_seen(form),
@@ -106,6 +110,7 @@ def adopt_by_form(desk: Desk, form: Form) -> str:
         changed=entry,
     )
     desk.ranking.forget()
+    desk.heed()
     return f"Adopted: {entry['changed']}."
 
 

@@ -46,19 +46,23 @@ def focus_of(query: Query) -> Focus:
     return Focus(query.get("by", by), query.get("value", value), query.get("feature", ""))
 
 
-def today_page(desk: Desk, query: Query, message: str = "", *, bad: bool = False) -> str:
-    """Render Today: the part of the queue that was asked for."""
+def today_page(
+    desk: Desk, query: Query, message: str = "", *, bad: bool = False, me: str = ""
+) -> str:
+    """Render Today: the part of the queue that was asked for, by an owner if they have said so."""
     situation, choice = desk.situation(), choice_of(query)
     with desk.store.reading() as connection:
         done = disposed_since(connection, situation.now)
         places = today.paged(today.chosen(situation, choice, done), choice)
         shown = situation.worklist["lead_id"].iloc[places].tolist()
         counts = disposition_counts(connection, shown)
-    data = today.view(situation, choice, done, counts, message, bad=bad)
+    data = today.view(situation, choice, done, counts, message, bad=bad, me=me)
     return render("today", data, LINKS, foot=_foot(desk, situation))
 
 
-def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False) -> str:
+def lead_page(
+    desk: Desk, lead_id: str, message: str = "", *, bad: bool = False, me: str = ""
+) -> str:
     """Render a lead.
 
     Raises
@@ -75,10 +79,12 @@ def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False)
         lead_id,
         None if champion is None else champion.model,
         now=now,
-        grades=desk.settings.grades,
+        grades=desk.settings.grades if champion is None else desk.scorer.grades,
         version="" if champion is None else champion.version,
         message=message,
         bad=bad,
+        me=me,
+        **desk.beside(lead_id, now),
     )
     return render("lead", data, LINKS)
 
@@ -163,7 +169,6 @@ def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> s
 
 
 PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
-    "/": today_page,
     "/pages/drivers": drivers_page,
     "/pages/funnel": funnel_page,
     "/pages/goals": goals_page,

@@ -117,6 +117,16 @@ HANDOFFS = Table(
     Column("model_version", Text, nullable=False),
 )
 
+ASSIGNMENTS = Table(
+    "assignments",
+    metadata,
+    Column("lead_id", Text, primary_key=True),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 CHANGES = Table(
     "changes",
     metadata,
