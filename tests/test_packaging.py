@@ -47,7 +47,12 @@ def test_every_dependency_is_pinned():
         line.split("==")[0] for line in (ROOT / "requirements.txt").read_text("utf-8").split()
     }
     extras = PROJECT["project"]["optional-dependencies"]
-    assert named([*PROJECT["project"]["dependencies"], *extras["train"], *extras["dev"]]) <= pinned
+    assert (
+        named(
+            [*PROJECT["project"]["dependencies"], *extras["train"], *extras["docs"], *extras["dev"]]
+        )
+        <= pinned
+    )
 
 
 @pytest.mark.parametrize("extra", ["spark", "bench"])

@@ -6,6 +6,7 @@ environment variable with double underscores, ``SMARKETING_HISTORY__URL`` for ``
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
@@ -215,6 +216,39 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file that `load` hands in."""
         return env_settings, init_settings
+
+    @classmethod
+    def in_folder(cls, folder: Path | str) -> Settings:
+        """Return the defaults with everything that is stored in one folder, as for a notebook.
+
+        The history lies in ``history.db``, runs and models in ``mlflow.db`` and ``artifacts``. The
+        environment does not change these three.
+
+        Parameters
+        ----------
+        folder : an existing folder.
+        """
+        home = Path(folder).resolve()
+        settings = cls()
+        history = {"url": f"sqlite:///{home}/history.db"}
+        tracking = {"uri": f"sqlite:///{home}/mlflow.db", "artifacts": f"{home}/artifacts"}
+        return settings.model_copy(
+            update={
+                "history": settings.history.model_copy(update=history),
+                "tracking": settings.tracking.model_copy(update=tracking),
+            }
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """Return variables with which another process loads the same settings."""
+        sections = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"SMARKETING_{name.upper()}": (
+                section.model_dump_json() if isinstance(section, BaseModel) else json.dumps(section)
+            )
+            for name, section in sections.items()
+            if section is not None
+        }
 
     @classmethod
     def load(cls, path: Path | None = None) -> Settings:
