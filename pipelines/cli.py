@@ -278,6 +278,27 @@ def erase(
 
 
 @app.command()
+def backup(
+    out: Annotated[Path, typer.Option(help="File to write, as in smarketing-backup.zip.")],
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Write history, runs and models into one file, while the service goes on."""
+    _verb("backup").run(Settings.load(config), out, as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file of `smarketing backup`.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Put what a backup holds in its place, after every part of it was checked."""
+    _verb("backup").restore(Settings.load(config), file, force=force, as_json=as_json)
+
+
+@app.command()
 def quarantine(as_json: AsJson = False, config: Config = None) -> None:
     """List the rows that were set aside, with the reasons."""
     _verb("quarantine").run(Settings.load(config), as_json=as_json)

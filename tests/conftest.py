@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine, text
 
 from history import History, Sample, sample_company
 
@@ -70,3 +74,27 @@ def small_history() -> History:
         },
         observed_until=at("06-01"),
     )
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """Return the URL of a database of its own on a real server; skip where none is named."""
+    server = os.environ.get("SMARKETING_TEST_POSTGRES")
+    if not server:
+        pytest.skip("SMARKETING_TEST_POSTGRES names no PostgreSQL server to test with")
+    name = f"smarketing_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield admin.url.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty store, on either database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/history.db"
+    return str(request.getfixturevalue("postgres_url"))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import uuid
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
 
 from history import History, SourceError, Store, StoreError, open_store
 from history.extract import Extract, RawTable
@@ -26,24 +23,11 @@ def extract_of(history: History) -> Extract:
     return Extract("test", tables, history.current_only, history.observed_until)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request, tmp_path: Path):
-    if request.param == "sqlite":
-        yield open_store(f"sqlite:///{tmp_path}/history.db")
-        return
-    server = os.environ.get("SMARKETING_TEST_POSTGRES")
-    if not server:
-        pytest.skip("SMARKETING_TEST_POSTGRES names no PostgreSQL server to test with")
-    name = f"smarketing_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    made = open_store(admin.url.set(database=name).render_as_string(hide_password=False))
+@pytest.fixture
+def store(store_url: str):
+    made = open_store(store_url)
     yield made
     made.engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 def test_a_service_reads_the_same_beside_its_writers(store: Store, small_company):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import uuid
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import create_engine, text
 
 from history import HistoryError, open_store
 from history.errors import ConflictError
@@ -28,27 +24,9 @@ NOW = pd.Timestamp("2024-06-01T12:00:00Z").as_unit("us")
 LATER = pd.Timestamp("2024-07-01T12:00:00Z").as_unit("us")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path: Path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/history.db"
-        return
-    server = os.environ.get("SMARKETING_TEST_POSTGRES")
-    if not server:
-        pytest.skip("SMARKETING_TEST_POSTGRES names no PostgreSQL server to test with")
-    name = f"smarketing_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield str(admin.url.set(database=name).render_as_string(hide_password=False))
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
-
-
 @pytest.fixture
-def store(url):
-    store = open_store(url)
+def store(store_url):
+    store = open_store(store_url)
     leads = pd.DataFrame({"lead_id": ["a", "b"], "created_at": ["2024-01-01T00:00:00Z"] * 2})
     store.upsert("leads", leads, now=NOW)
     yield store
@@ -154,8 +132,8 @@ def test_an_unknown_lead_and_a_bad_action_are_refused(store):
     assert store.history().outcomes.empty
 
 
-def test_of_two_people_on_one_lead_the_second_is_told(store, url):
-    stores = [store, open_store(url)]
+def test_of_two_people_on_one_lead_the_second_is_told(store, store_url):
+    stores = [store, open_store(store_url)]
     results: dict[str, str] = {}
     barrier = threading.Barrier(2)
 

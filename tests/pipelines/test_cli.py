@@ -28,6 +28,8 @@ VERBS = (
     "report",
     "serve",
     "erase",
+    "backup",
+    "restore",
     "quarantine",
     "keys",
     "outbox",
