@@ -75,9 +75,10 @@ def compare(problem: Problem, rivals: list[str]) -> str:
             f"\nThe law itself has ROC-AUC {auc} and log loss {loss}: {reached:.0%} of the "
             "attainable ranking reached."
         )
-    if (DOCS / "images").is_dir():
+    drawn = evaluation_plots(tuned.evaluation)
+    if (DOCS / "images").is_dir() and "reliability" in drawn:
         slug = "".join(c if c.isalnum() else "-" for c in problem.name.lower())
-        evaluation_plots(tuned.evaluation)["reliability"].savefig(
+        drawn["reliability"].savefig(
             DOCS / "images" / f"reliability-{slug}.svg", metadata={"Date": None}
         )
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ from alignment.pages.movement import Focus
 from alignment.situation import Situation, observe
 from history import History, Store
 from history.assignments import assignments, no_assignments
+from history.spend import spend_log
 from history.teamwork import agreements, changes, handoffs
 from models.registry import Registry
 from models.versions import ModelVersion
@@ -140,6 +141,7 @@ def _situation(
         log=changes(store) if store else (),
         logged=handoffs(store) if store else None,
         assigned=assignments(store) if store else no_assignments(),
+        spent=spend_log(store) if store else None,
         deal=deal if deal is not None else float(won.median()) if won.notna().any() else 0.0,
         facts=facts_of(registry, version.version),
     )

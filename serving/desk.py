@@ -29,6 +29,7 @@ from serving.ranking import Ranking
 from serving.rows import records, scores_over_time, timeline
 from serving.score_log import ScoreLog
 from serving.scorer import Scorer, Served
+from serving.watch import Watch
 from settings import Settings
 
 _LOOK_EVERY_S = 3.0
@@ -58,6 +59,7 @@ class Desk:
         self.url = url
         self.problem = "the service is starting: the champion has not been looked for yet"
         self.ranking = Ranking(settings, source.facts)
+        self.watch = Watch(settings)
         self.meters = Meters()
         self.score_log = (
             None
@@ -188,6 +190,8 @@ class Desk:
         history = around.for_leads([lead_id])
         if history.leads.empty:
             raise UnknownLeadError(f"the history knows no lead {lead_id[:100]!r}")
+        # Before it is scored: what is shown does not depend on how quickly the log is written.
+        past = read_scores(self.store, lead_id=lead_id, newest=_SHOWN)
         score = told = None
         if self.ready:
             wanted = LeadToScore(lead_id=lead_id)
@@ -209,7 +213,7 @@ class Desk:
             "timeline": timeline(history),
             "score": score,
             "outlook": told,
-            "scores": scores_over_time(read_scores(self.store, lead_id=lead_id, newest=_SHOWN)),
+            "scores": scores_over_time(past),
         }
 
     def beside(self, lead_id: str, now: pd.Timestamp) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
@@ -26,11 +27,13 @@ _MOST_BYTES = 256 * 1024
 
 def routes(desk: Desk) -> list[Route]:
     """Return the routes of all pages."""
+    desk.ranking.prepare = partial(views.prepare, desk)
     shown = [Route(path, _show(desk, page), methods=["GET"]) for path, page in PAGES.items()]
     return [
         Route("/", _today(desk), methods=["GET"]),
         *shown,
         Route("/pages/goals", _agree(desk, acting.agree_by_form), methods=["POST"]),
+        Route("/pages/funnel/spend", _spend(desk), methods=["POST"]),
         Route("/pages/goals/adopt", _agree(desk, acting.adopt_by_form), methods=["POST"]),
         Route("/pages/lead/{lead_id:path}/disposition", _act(desk), methods=["POST"]),
         Route("/pages/lead/{lead_id:path}", _lead(desk), methods=["GET"]),
@@ -101,6 +104,18 @@ def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[...
         return await _answer(changed, back="/pages/goals")
 
     return agree
+
+
+def _spend(desk: Desk) -> Callable[..., object]:
+    async def spend(request: Request) -> Response:
+        form = await _form(request)
+
+        def written() -> str:
+            return views.funnel_page(desk, {}, acting.spend_by_form(desk, form))
+
+        return await _answer(written, back="/pages/funnel")
+
+    return spend
 
 
 async def _form(request: Request) -> dict[str, str]:

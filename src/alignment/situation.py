@@ -23,7 +23,9 @@ from features import FeatureMatrix, compute_features, open_leads
 from features.snapshots import is_open
 from history import History
 from history.assignments import no_assignments
+from history.spend import spend_by_campaign
 from models import ConversionModel, score
+from models.scoring import grade
 from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
 
@@ -69,6 +71,7 @@ class Situation:
     versions : of the agreement, oldest first.
     log : what sales said and what was changed, newest first.
     logged : the ledger as it was written.
+    spent : every word on what campaigns cost, as of `history.spend`.
     assigned : which leads were given to whom, as of `history.assignments`.
     deal : value of a win in money; 0 when unknown.
     facts : about the model.
@@ -85,6 +88,7 @@ class Situation:
     versions: Sequence[Agreement] = ()
     log: Sequence[dict[str, Any]] = ()
     logged: pd.DataFrame | None = None
+    spent: pd.DataFrame | None = None
     assigned: pd.DataFrame = field(default_factory=no_assignments)
     deal: float = 0.0
     facts: Facts = field(default_factory=Facts)
@@ -185,6 +189,12 @@ class Situation:
             lead_cost=self.terms.lead_cost,
         )
 
+    @cached_property
+    def spend(self) -> dict[str, float]:
+        """Money by campaign: as written down, else as configured."""
+        told = {} if self.spent is None else spend_by_campaign(self.spent)
+        return {**self.agreement.terms.spend, **told}
+
     @property
     def cut(self) -> float:
         """The least probability with which a lead crosses: agreed, else solved."""
@@ -197,6 +207,20 @@ class Situation:
     def grades(self) -> GradeFloors:
         """The grades that were agreed, else those that would follow from the cut."""
         return self.agreement.terms.grades or grades_at(self.curve, self.cut)
+
+    def agreed_anew(self, grades: GradeSettings, **teamwork: Any) -> Situation:
+        """Return the same leads and scores under what both teams have agreed on since.
+
+        Parameters
+        ----------
+        grades : where each grade begins, where the agreement does not say so.
+        teamwork : the fields that both teams write: agreement, versions, log and so on.
+        """
+        kept = {"quarter": self.kept["quarter"]} if "quarter" in self.kept else {}
+        anew = replace(self, **teamwork, kept=kept)
+        points = self.frame["score"].to_numpy(dtype=float)
+        given = grade(points, self.probability, anew.agreement.grades(grades))
+        return replace(anew, frame=self.frame.assign(grade=given))
 
     def solved(self, terms: AgreementSettings) -> AgreementSettings:
         """Return terms with the cut and the grades that they lead to, to be agreed on.

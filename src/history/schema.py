@@ -127,6 +127,18 @@ ASSIGNMENTS = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+SPEND = Table(
+    "spend",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("campaign", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("amount", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_spend_campaign", "campaign", "day"),
+)
+
 CHANGES = Table(
     "changes",
     metadata,

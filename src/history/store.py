@@ -18,7 +18,7 @@ from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
 from history.moved import follow
-from history.reading import read_rows, read_tables
+from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import (
     ASSIGNMENTS,
@@ -199,6 +199,19 @@ class Store:
                 history.observed_until, pd.Timestamp(told, unit="us", tz="UTC").as_unit("us")
             )
         return history if until is None else replace(history, observed_until=until)
+
+    def live_history(self, observed_until: pd.Timestamp) -> History:
+        """Read everything beside the writers, as a service does.
+
+        Parameters
+        ----------
+        observed_until : what the history says of its own end.
+        """
+        with self._reading() as connection:
+            named = self._meta(connection, "current_only") or []
+        with self.cursor() as cursor:
+            frames = read_beside_writers(cursor)
+        return History.from_frames(frames, observed_until=observed_until, current_only=named)
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
         """Read the history of a few leads and of their colleagues, for one request.

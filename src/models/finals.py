@@ -22,7 +22,7 @@ from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.fitting import Fitting, directions, make_folds
 from models.metrics import log_losses
-from models.recipe import Recipe
+from models.recipe import Buildable, Recipe
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,6 +77,49 @@ def play_off(
     return replace(trees, kind="blend", C=linear.C, weight=weight)
 
 
+def challenge(
+    training_set: TrainingSet,
+    horizon: int,
+    ours: Recipe,
+    plugged: Sequence[Buildable],
+    fitting: Fitting,
+) -> Buildable:
+    """Return the best of other people's classifiers where it beats ours by more than chance.
+
+    Ours is explained exactly and fast, so that it is kept where one standard error of the
+    paired difference does not tell them apart.
+
+    Parameters
+    ----------
+    training_set, horizon, fitting : as for `play_off`.
+    ours : what the search chose.
+    plugged : the classifiers that were asked for.
+    """
+    ways = directions(training_set)
+    folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
+    recipes: list[Buildable] = [ours, *plugged]
+
+    def losses(number: int) -> Floats:
+        """Return what each row of a fold loses by recipe."""
+        fold = folds[number]
+        models = (each.estimator(fold.categorical, ways, fitting.seed) for each in recipes)
+        raw = (each.fit(fold.X, fold.y).decision_function(fold.X_test) for each in models)
+        return np.array([log_losses(expit(each), fold.y_test) for each in raw])
+
+    found = in_parallel(losses, range(len(folds)), fitting.workers)
+    rows = np.concatenate([table / (len(folds) * table.shape[1]) for table in found], axis=1)
+    groups = np.concatenate([fold.groups for fold in folds])
+    best = int(np.argmin(rows.sum(axis=1)))
+    gain = rows[0] - rows[best]
+    return recipes[best] if gain.sum() > _standard_error(gain, groups) else ours
+
+
+def _standard_error(rows: Floats, groups: npt.NDArray[np.object_]) -> float:
+    """Return that of a sum over rows; rows of one account are one experience."""
+    of_group = pd.Series(rows).groupby(groups).sum().to_numpy()
+    return float(np.sqrt(len(of_group) * of_group.var()))
+
+
 def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:
     """Return the place of the mixture to take.
 
@@ -89,8 +132,7 @@ def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:
     best = np.unravel_index(int(np.argmin(total)), total.shape)
     for number, means in enumerate(total):
         place = int(np.argmin(means))
-        worse = pd.Series(rows[number, place] - rows[best]).groupby(groups).sum().to_numpy()
-        error = np.sqrt(len(worse) * worse.var())
-        if means[place] - total[best] <= error:
+        worse = rows[number, place] - rows[best]
+        if worse.sum() <= _standard_error(worse, groups):
             return number, place
     raise AssertionError("the best is within its own error")

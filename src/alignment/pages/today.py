@@ -177,7 +177,7 @@ def card(situation: Situation, row: Mapping[Any, Any], counts: Mapping[str, int]
             if row[name] != UNKNOWN
         ],
         "owner": "" if row["owner"] == UNKNOWN else row["owner"],
-        "routed": row["routed"],
+        "given": _given("" if row["owner"] == UNKNOWN else row["owner"], row["routed"]),
         "campaign": "" if row["campaign"] == UNKNOWN else row["campaign"],
         "stage": row["stage"],
         "state": row["state"],
@@ -189,6 +189,12 @@ def card(situation: Situation, row: Mapping[Any, Any], counts: Mapping[str, int]
         "explored": bool(row["explored"]),
         "seen": counts.get(lead_id, int(row["seen"])),
     }
+
+
+def _given(owner: str, why: str) -> str:
+    """Say whose a lead is, and why, where we gave it to them or could not."""
+    told = f" ({why})" if why and why != "had it already" else ""
+    return f"for {owner}{told}" if owner else f"for nobody yet{told}" if told else ""
 
 
 def as_json(

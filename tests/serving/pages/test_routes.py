@@ -1,8 +1,10 @@
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from alignment.pages.movement import Focus
 from history.assignments import assignments
 from history.teamwork import agree, agreements, handoffs
 
@@ -198,7 +200,7 @@ def test_leads_are_given_to_owners_once_and_say_why(one, empty_desk):
     assert one.post("/pages/goals", **form(**terms, owners="ann, 5")).status_code == 200
     lead = waiting(one)
     assert (lead["owner"], lead["routed"]) == ("ann", "takes every segment, 0 of 5 given this week")
-    assert "ann: takes every segment" in one.get("/").text
+    assert "for ann (takes every segment, 0 of 5 given this week)" in one.get("/").text
     assert one.get("/queue?show=today&owner=ann").json()["total"] == 1
     assert one.get("/queue?show=today&owner=bob").json()["total"] == 0
     again = {**terms, "seen": "1", "owners": "bob, 5"}
@@ -254,7 +256,7 @@ def test_what_the_pages_show_is_there_as_json(client, small_company):
 
 
 def test_without_history_every_json_says_so(fresh):
-    for path in ("/queue", "/importance", "/funnel", "/goals"):
+    for path in ("/queue", "/importance", "/funnel", "/goals", "/monitor"):
         answer = fresh.get(path)
         assert answer.status_code == 200
         assert "no leads yet" in answer.json()["message"]
@@ -286,3 +288,36 @@ def test_a_closed_lead_has_no_outlook(client, small_company):
     lost = outcomes.loc[outcomes["stage"] == "lost", "lead_id"].iloc[-1]
     assert client.get(f"/leads/{lost}").json()["outlook"] is None
     assert "expect it by" not in client.get(f"/pages/lead/{lost}").text
+
+
+def test_slow_pages_that_were_looked_at_are_made_before_somebody_waits(client, desk):
+    client.get("/pages/drivers")
+    old = desk.situation()
+    new, unseen = replace(old, kept={}), replace(old, kept={})
+    desk.ranking.prepare(old, new)
+    assert new.kept[f"page drivers {Focus()}"].startswith("<!doctype html>")
+    desk.ranking.prepare(unseen, unseen)
+    assert unseen.kept == {}
+
+
+def test_spend_is_written_down_with_its_history(one):
+    touch = {"lead_id": "a/b?c", "occurred_at": "2025-06-02T00:00:00Z", "kind": "visit"}
+    one.post("/engagements", json=[{**touch, "campaign": "spring"}])
+    told = {"campaign": "spring", "day": "2025-06-01", "amount": "4,000", "who": "ben"}
+    assert "4,000.00 on spring" in one.post("/pages/funnel/spend", **form(**told)).text
+    bad = one.post("/pages/funnel/spend", **form(**{**told, "amount": "much"}))
+    assert (bad.status_code, "amount" in bad.text) == (422, True)
+    rows = [
+        {"campaign": "spring", "day": day, "amount": 50.0} for day in ("2025-06-01", "2025-07-01")
+    ]
+    counts = one.post("/spend", json={"spend": rows}).json()
+    assert (counts["accepted"], counts["updated"]) == (1, 1)
+    assert one.post("/spend", json={"spend": rows}).json()["duplicate"] == 2
+    assert one.post("/spend", json={"spend": [{**rows[0], "day": "soon"}]}).status_code == 422
+    one.post("/pages/funnel/spend", **form(**{**told, "campaign": "autumn"}))
+    found = one.get("/funnel").json()
+    spend = {row["campaign"]: row["spend"] for row in found["campaigns"]}
+    assert spend["spring"] == 100.0
+    counted = [(row["amount"], row["counts"]) for row in found["spend"][1:]]
+    assert counted == [(50.0, True), (50.0, True), (4000.0, False)]
+    assert "corrected since" in one.get("/pages/funnel").text
