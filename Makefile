@@ -9,9 +9,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export BENTOML_DO_NOT_TRACK := True
 export PYTHONHASHSEED := 0
+# Material for MkDocs says at every build that MkDocs 2 is coming; ours is pinned below it.
+export NO_MKDOCS_2_WARNING := true
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make the virtual environment from the pinned requirements
 
@@ -36,14 +38,25 @@ serve: $(READY) ## start the scoring service on http://127.0.0.1:3000
 test: $(READY) ## run the tests (with CI=true the slow ones too)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),,-m "not slow")
 
-check: $(READY) ## format, lint, types, the import contract, notebooks
+check: $(READY) ## format, lint, types, the import contract, notebooks, the documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=src:. $(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/notebooks
 
-bench: $(READY) ## speed and quality, each against named alternatives in one run
+docs: $(READY) ## build the documentation into site/; a broken link fails
+	@$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "open site/index.html; with search: $(BIN)/python -m http.server -b 127.0.0.1 -d site 8000"
+
+notebooks: $(READY) ## run the notebooks anew and keep what they show
+	@PYTHONPATH=$(CURDIR)/src:$(CURDIR) OMP_NUM_THREADS=1 $(BIN)/python notebooks/execute.py
+
+bench-tools: $(READY) ## add what the benchmarks compare with: Polars, CatBoost, FLAML
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+
+bench: bench-tools ## speed and quality, each against named alternatives in one run
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file $(DATA); done
 
 soak: $(READY) ## ten minutes at twice what the service sustains: it sheds, recovers, loses nothing
@@ -57,9 +70,9 @@ contract: $(READY) ## write the OpenAPI document anew, to be checked in
 
 lock: $(READY) ## pin every requirement anew, without addresses
 	@$(BIN)/python -m uv pip compile --quiet --upgrade --no-header --no-annotate \
-	  --extra train --extra dev --python-version 3.11 pyproject.toml -o requirements.txt
+	  --extra train --extra docs --extra dev --python-version 3.11 pyproject.toml -o requirements.txt
 
 clean: ## remove what the project made, but not the history and the models
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report site
 
-.PHONY: help setup spark demo serve test check bench soak format contract lock clean
+.PHONY: docs notebooks help setup spark bench-tools demo serve test check bench soak format contract lock clean

@@ -23,9 +23,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from parts.feature_history import START, read_history, write_history
+from parts.feature_history import PLAIN, START, read_history, write_history
 from parts.feature_ways import (
-    PLAIN,
     scan,
     scan_and_sort,
     with_duckdb,

@@ -9,24 +9,32 @@ counts, sums and recencies, checked equal to the last bit.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
-from parts.feature_history import read_history, write_history
-from parts.feature_ways import PLAIN
-from pyspark.sql import DataFrame, SparkSession
+from parts.feature_history import PLAIN, read_history, write_history
+from parts.feature_sql import SPARK
 
 from features import Feature, default_features
-from features.spark import compute_features_on_spark
+
+try:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from features.spark import compute_features_on_spark
+except ImportError:
+    print("Left out: Spark is not installed (make spark).")
+    sys.exit(0)
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 
 
 def session() -> SparkSession:
     """Start a Spark of two cores on this machine."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     return (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -36,7 +44,6 @@ def session() -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "8")
         .config("spark.executorEnv.OMP_NUM_THREADS", "1")
-        .config("spark.pyspark.python", sys.executable)
         .getOrCreate()
     )
 
@@ -46,28 +53,12 @@ def natively(tables: dict[str, DataFrame], features: list[Feature]) -> DataFrame
     for name, frame in tables.items():
         frame.createOrReplaceTempView(name)
     spark = tables["leads"].sparkSession
-    columns = ", ".join(f"{_sql(feature)} AS {feature.name}" for feature in features)
     return spark.sql(
-        f"""SELECT s.lead_id, s.as_of, {columns}
+        f"""SELECT s.lead_id, s.as_of, {SPARK.columns(features)}
             FROM snapshots s LEFT JOIN engagements e
               ON e.lead_id = s.lead_id AND e.occurred_at < s.as_of AND e.recorded_at < s.as_of
             GROUP BY s.lead_id, s.as_of"""
     )
-
-
-def _sql(feature: Feature) -> str:
-    conditions = ["e.lead_id IS NOT NULL"]
-    if feature.window_days:
-        conditions.append(f"e.occurred_at >= s.as_of - INTERVAL {feature.window_days} DAYS")
-    conditions += [f"e.{name} = '{values[0]}'" for name, values in feature.where.items()]
-    chosen = f"FILTER (WHERE {' AND '.join(conditions)})"
-    if feature.aggregate == "count":
-        return f"CAST(count(*) {chosen} AS DOUBLE)"
-    if feature.aggregate == "sum":
-        cents = f"CAST(round(e.{feature.column} * 100) AS BIGINT)"
-        return f"coalesce(sum({cents}) {chosen}, 0) / CAST(100 AS DOUBLE)"
-    last = f"unix_micros(max(e.occurred_at) {chosen})"
-    return f"(unix_micros(s.as_of) - {last}) / CAST(86400000000 AS DOUBLE)"
 
 
 def timed(plan: DataFrame, file: Path) -> tuple[float, pd.DataFrame]:

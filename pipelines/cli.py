@@ -226,6 +226,24 @@ def monitor(
 
 
 @app.command()
+def retrain(
+    force: Annotated[
+        bool, typer.Option("--force", help="Train, whatever the policy says.")
+    ] = False,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds after which no trial starts.")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Train anew when the policy says so; the gate decides what serves."""
+    _verb("retrain").run(
+        Settings.load(config), force=force, trials=trials, timeout=timeout, as_json=as_json
+    )
+
+
+@app.command()
 def report(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("report"),
     config: Config = None,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from history import History, Store, sample_company
-from history.sources import Extract, RawTable
+from history.sources import Extract
 from models import Scores
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
@@ -119,12 +119,7 @@ def _fill(store: Store, clock: _Clockwork, leads: int, seed: int, start: str) ->
     with clock.stage("sample company"), context.working("simulating two years of a B2B company"):
         sample = sample_company(leads, seed=seed, start=start, days=_DAYS)
     with clock.stage("ingest"), context.working("writing the history"):
-        store.ingest(_as_extract(sample.history), now=context.now())
-
-
-def _as_extract(history: History) -> Extract:
-    tables = {name: RawTable(frame, f"sample {name}") for name, frame in history.frames().items()}
-    return Extract(_SAMPLE, tables, history.current_only, history.observed_until)
+        store.ingest(Extract.of(sample.history, _SAMPLE), now=context.now())
 
 
 def _promote(settings: Settings, trained: Trained, history: History) -> Decision:

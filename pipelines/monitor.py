@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from history import History
-from monitoring import Promises, Report, compare_promises, early_estimates, monitor
+from history.score_log import read_promises
+from monitoring import Report, monitor
+from monitoring.promises import told
 from pipelines import context
 from pipelines.failures import UsageError
 from settings import Settings
@@ -27,7 +27,7 @@ def run(
     settings : of the installation.
     as_of : end of the newest week; the end of the observation where missing.
     scores : earlier output of `smarketing score`, a .parquet or .csv file, to be held against what
-        came of it.
+        came of it; the score log of the service where missing.
     as_json : print JSON instead of sentences.
 
     Raises
@@ -35,14 +35,16 @@ def run(
     ValueError : an empty history, or a time or file that cannot be used.
     """
     filed = None if scores is None else read_scores(scores)
+    store, wanted = context.store_of(settings), settings.training
     with context.working("reading the history") as (progress, task):
-        history = context.history_of(settings, context.store_of(settings))
+        history = context.history_of(settings, store)
         moment = history.observed_until
         if as_of is not None:
             moment = context.instant(as_of, "--as-of", settings.history.timezone)
         progress.update(task, description="comparing")
         report = monitor(history, moment, **settings.monitoring.model_dump())
-        outcomes = [] if filed is None else _outcomes(settings, filed, history, moment)
+        served = read_promises(store, horizons=wanted.horizons) if filed is None else filed
+        outcomes = told(served, history, moment, horizons=wanted.horizons, target=wanted.target)
     if as_json:
         context.print_json({**report.as_json(), "outcomes": outcomes})
     else:
@@ -68,34 +70,6 @@ def read_scores(file: Path) -> pd.DataFrame:
     if lacking:
         raise UsageError(f"--scores: {file} lacks the column {lacking[0]!r}")
     return frame.assign(as_of=pd.to_datetime(frame["as_of"], utc=True).dt.as_unit("us"))
-
-
-def _outcomes(
-    settings: Settings, scores: pd.DataFrame, history: History, now: pd.Timestamp
-) -> list[dict[str, Any]]:
-    """Return promised against realised for each horizon that the scores carry."""
-    target, told = settings.training.target, []
-    for horizon in settings.training.horizons:
-        if f"probability_{horizon}d" not in scores.columns:
-            continue
-        kept = compare_promises(scores, history, now, horizon=horizon, target=target)
-        early = early_estimates(scores, history, now, horizon=horizon, target=target)
-        told.append(
-            {
-                "horizon": horizon,
-                "mature": None if kept is None else _plain(kept),
-                "cohorts": early.to_dict("records"),
-            }
-        )
-    return told
-
-
-def _plain(kept: Promises) -> dict[str, Any]:
-    return {
-        **{name: value for name, value in asdict(kept).items() if name != "cohorts"},
-        "calibration": kept.calibration.to_dict("records"),
-        "cohorts": kept.cohorts.to_dict("records"),
-    }
 
 
 def _print(report: Report, outcomes: list[dict[str, Any]]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignment.agreement import Agreement
+from alignment.agreement import Agreement, in_force
 from alignment.known import facts_of
 from alignment.pages import drivers, funnel, goals, lead, model, render, saved_links, today
 from alignment.pages.movement import Focus
 from alignment.situation import Situation, observe
 from history import History, Store
+from history.assignments import assignments, no_assignments
+from history.spend import spend_log
 from history.teamwork import agreements, changes, handoffs
 from models.registry import Registry
 from models.versions import ModelVersion
@@ -102,9 +104,10 @@ def _lead(
         lead_id,
         situation.model,
         now=situation.now,
-        grades=settings.grades,
+        grades=situation.agreement.grades(settings.grades),
         version=situation.version,
         handoffs=None if logged is None else logged[logged["lead_id"] == lead_id],
+        floors=situation.floors,
     )
 
 
@@ -123,7 +126,8 @@ def _situation(
     history: History,
     store: Store | None,
 ) -> Situation:
-    versions = [Agreement.from_record(each) for each in agreements(store)] if store else []
+    records = agreements(store) if store else []
+    versions = [Agreement.from_record(each) for each in records]
     won = history.outcomes.loc[history.outcomes["stage"] == "won", "amount"]
     deal = settings.serving.average_deal
     return observe(
@@ -132,10 +136,12 @@ def _situation(
         str(version.version),
         now=history.observed_until,
         grades=settings.grades,
-        agreement=versions[-1] if versions else Agreement(0, settings.agreement),
+        agreement=in_force(records, settings.agreement),
         versions=versions,
         log=changes(store) if store else (),
         logged=handoffs(store) if store else None,
+        assigned=assignments(store) if store else no_assignments(),
+        spent=spend_log(store) if store else None,
         deal=deal if deal is not None else float(won.median()) if won.notna().any() else 0.0,
         facts=facts_of(registry, version.version),
     )

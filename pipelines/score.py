@@ -12,13 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alignment.agreement import in_force
 from features import LiveEngine, compute_features, open_leads
 from history import History, Store
 from history.extent import lead_pages, observed_until
 from history.history import micros
 from history.lead_rows import read_lead_rows
+from history.teamwork import agreements
 from models import ConversionModel, Scores, score
-from models.scoring import score_columns
+from models.scoring import Grades, score_columns
 from pipelines import context, output
 from pipelines.failures import UsageError
 from pipelines.train import registry_of
@@ -57,12 +59,13 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
     model = registry.load(champion)
     schema = _schema(model.horizons)
     count = 0
+    grades = in_force(agreements(store), settings.agreement).grades(settings.grades)
     with (
         context.working("scoring") as (progress, task),
         TemporaryDirectory(dir=out.parent, prefix=".scores-") as scratch,
     ):
         with pq.ParquetWriter(Path(scratch) / "scored.parquet", schema) as writer:
-            for page in _pages(settings, store, model, moment, str(champion.version), top_reasons):
+            for page in _pages(store, model, grades, moment, str(champion.version), top_reasons):
                 writer.write_table(page)
                 count += len(page)
                 progress.update(task, description=f"scoring: {count:,} leads")
@@ -81,9 +84,9 @@ def _moment(settings: Settings, store: Store, as_of: str | None) -> pd.Timestamp
 
 
 def _pages(
-    settings: Settings,
     store: Store,
     model: ConversionModel,
+    grades: Grades,
     as_of: pd.Timestamp,
     version: str,
     top_reasons: int,
@@ -100,7 +103,7 @@ def _pages(
         if not count:
             continue
         rows = score_columns(
-            model, columns, grades=settings.grades, explained=count, top_reasons=top_reasons
+            model, columns, grades=grades, explained=count, top_reasons=top_reasons
         )
         given = rows.reasons or [[] for _ in range(count)]
         instant = pa.array(np.full(count, micros(as_of)), pa.int64())
@@ -144,7 +147,8 @@ def score_open_leads(
 ) -> Scores:
     """Score every lead open at an instant, best first."""
     matrix = compute_features(history, open_leads(history, as_of), model.features)
-    scores = score(model, matrix, grades=settings.grades, top_reasons=top_reasons, version=version)
+    grades = settings.agreement.grades or settings.grades
+    scores = score(model, matrix, grades=grades, top_reasons=top_reasons, version=version)
     last = f"probability_{scores.horizons[-1]}d"
     ranked = scores.frame.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
     return Scores(ranked, scores.horizons)

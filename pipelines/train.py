@@ -86,8 +86,18 @@ def train(
     timeout: float | None = None,
     until: pd.Timestamp | None = None,
     why: str = "trained by hand",
+    now: pd.Timestamp | None = None,
 ) -> Trained:
     """Build the training set, search, judge, and register a challenger.
+
+    Parameters
+    ----------
+    settings : of the installation.
+    history : what happened.
+    trials, timeout : as configured where missing.
+    until : pretend that today is this day.
+    why : kept with the version.
+    now : kept as the time of registration; this instant where missing.
 
     Raises
     ------
@@ -134,7 +144,7 @@ def train(
             judged=tuned.judged,
             who=context.who(),
             why=why,
-            now=context.now(),
+            now=now or context.now(),
             run=run_,
         )
     return Trained(training_set, tuned, version)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
+
 from features import build_training_set
 from history import History
 from models.promotion import Decision, decide
@@ -57,16 +59,41 @@ def promote(
     decision = None
     if not force:
         history = context.history_of(settings, context.store_of(settings))
-        decision = ask_gate(settings, registry, chosen, history)
-    promoted = force or (decision is not None and decision.promote)
+        decision = through_gate(settings, registry, chosen, history, context.now(), why=why)
+    else:
+        registry.promote(chosen, who=context.who(), why=str(why), now=context.now())
+    promoted = decision is None or decision.promote
     words = why or (decision.words if decision else "")
-    if promoted:
-        registry.promote(chosen, who=context.who(), why=words, now=context.now())
     if as_json:
         context.print_json({"version": chosen.version, "promoted": promoted, "why": words})
     else:
         verdict = "is champion" if promoted else "stays challenger"
         context.say(f"version {chosen.version} {verdict}: {words}")
+    return decision
+
+
+def through_gate(
+    settings: Settings,
+    registry: Registry,
+    version: ModelVersion,
+    history: History,
+    now: pd.Timestamp,
+    *,
+    why: str | None = None,
+) -> Decision:
+    """Make a version champion if the gate finds it better; return what the gate says.
+
+    Parameters
+    ----------
+    why : kept with the promotion; the words of the gate where missing.
+
+    Raises
+    ------
+    ModelError : the two cannot be compared.
+    """
+    decision = ask_gate(settings, registry, version, history)
+    if decision.promote:
+        registry.promote(version, who=context.who(), why=why or decision.words, now=now)
     return decision
 
 

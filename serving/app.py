@@ -21,9 +21,18 @@ from starlette.routing import Route
 from alignment.dispositions import DispositionError
 from history import HistoryError, StoreError
 from history.errors import ConflictError
+from history.spend import note_spend
 from serving import bulk, reading, signin
 from serving.access_log import AccessLog
-from serving.contract import LeadScore, LeadToScore, Problem, Refusal, ScoreRequest, Written
+from serving.contract import (
+    LeadScore,
+    LeadToScore,
+    Problem,
+    Refusal,
+    ScoreRequest,
+    SpendRequest,
+    Written,
+)
 from serving.crm import crm_routes
 from serving.desk import Desk
 from serving.errors import NotReadyError, RequestError, UnknownLeadError
@@ -70,6 +79,7 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
             Route("/score", _score(desk), methods=["POST"]),
             bulk.route(desk),
             *(Route(f"/{name}", _write(desk, name), methods=["POST"]) for name in WRITABLE),
+            Route("/spend", _spend(desk), methods=["POST"]),
             *(Route(path, _read(work), methods=["GET"]) for path, work in reads.items()),
             *crm_routes(desk),
             *(Route(path, _document(document)) for path in ("/openapi.json", "/docs.json")),
@@ -162,6 +172,24 @@ def _write(desk: Desk, table: str) -> Endpoint:
         return _json(written.model_dump())
 
     return write
+
+
+def _spend(desk: Desk) -> Endpoint:
+    async def spend(request: Request) -> Response:
+        told = reading.parsed(SpendRequest, await reading.json_body(request))
+        rows = [each.model_dump() for each in told.spend]
+        counts = await asyncio.to_thread(note_spend, desk.store, rows, desk.now())
+        await asyncio.to_thread(desk.ranking.reread, desk.store)
+        written = Written(
+            accepted=counts.accepted,
+            updated=counts.updated,
+            duplicate=counts.duplicate,
+            rejected=0,
+            reasons=[],
+        )
+        return _json(written.model_dump())
+
+    return spend
 
 
 def _read(work: Callable[[Request], Any]) -> Endpoint:

@@ -11,12 +11,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from history import HistoryError
-from history.conform import EARLIEST, LATEST, conform
+from history.conform import EARLIEST, LATEST
 from history.lead_rows import Row
-from history.schema import STORED
 from history.tables import ENGAGEMENTS
-from history.upsert import rows
 from serving.contract import LeadToScore
+from serving.touches import touch_rows
 
 MOMENT = pd.Timedelta(microseconds=1)
 _OCCURRED = ENGAGEMENTS.names.index("occurred_at")
@@ -139,7 +138,7 @@ def _body(lead: LeadToScore, touches: list[Row] | None, timezone: str | None) ->
     if lead.attributes is None and lead.account is None and not lead.engagements:
         return None
     if touches is None and lead.engagements:
-        touches = _touches([(0, lead)], timezone)
+        touches = touch_rows([(0, lead)], timezone)
     attributes, account = _plain(lead.attributes), _plain(lead.account)
     created, belongs = attributes.pop("created_at", None), attributes.pop("account_id", None)
     named = account.pop("account_id", None)
@@ -184,7 +183,7 @@ def _all_touches(
         return {}
     places = [place for place, lead in told for _ in lead.engagements or ()]
     try:
-        found = _touches(told, timezone)
+        found = touch_rows(told, timezone)
     except HistoryError:
         return {}
     if len(found) != len(places):
@@ -193,21 +192,3 @@ def _all_touches(
     for place, row in zip(places, found, strict=True):
         by_place.setdefault(place, []).append(row)
     return by_place
-
-
-def _touches(told: Sequence[tuple[int, LeadToScore]], timezone: str | None) -> list[Row]:
-    """Bring engagements to their contract.
-
-    Raises
-    ------
-    HistoryError : a row breaks the contract; the first one is named.
-    """
-    raw = [
-        {**touch.model_dump(), "lead_id": lead.lead_id}
-        for _, lead in told
-        for touch in lead.engagements or ()
-    ]
-    read = conform(ENGAGEMENTS, pd.DataFrame(raw), origin="engagements", timezone=timezone)
-    if read.rejects:
-        raise HistoryError(str(read.rejects[0]))
-    return rows(STORED["engagements"], read.frame)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from starlette.routing import Route
 
 from history.history import micros
 from history.lead_rows import read_lead_rows
+from history.score_log import BulkScores
 from models.scoring import score_columns
 from serving import reading
 from serving.body import instant
@@ -122,9 +124,37 @@ def scored(scorer: Scorer, asked: Asked, top: int, desk: Desk) -> Iterator[pa.Re
         statuses, columns = _columns(scorer, asked, part)
         between = time.perf_counter()
         batch = _batch(scorer, asked, part, statuses, columns, top)
-        grades = [each for each in batch["grade"].to_pylist() if each]
-        desk.meters.scored(grades, between - begun, time.perf_counter() - between)
+        spent = (between - begun, time.perf_counter() - between)
+        _take_note(desk, scorer, batch, spent)
         yield batch
+
+
+def _take_note(
+    desk: Desk, scorer: Scorer, batch: pa.RecordBatch, spent: tuple[float, float]
+) -> None:
+    """Count the scores of a part, and let them wait for the score log."""
+    scored = batch.filter(pa.compute.not_equal(batch["grade"], ""))
+    grades = scored["grade"].to_pylist()
+    desk.meters.scored(grades, *spent)
+    if desk.score_log is None or not grades:
+        return
+    chances = [scored[f"probability_{h}d"].to_numpy() for h in scorer.answers.horizons]
+    each_us = [int(seconds * 1e6 / len(grades)) for seconds in spent]
+    desk.score_log.note_bulk(
+        BulkScores(
+            lead_ids=scored["lead_id"].to_pylist(),
+            as_of=scored["as_of"].cast(pa.int64()).to_numpy(),
+            scored_at=micros(desk.now()),
+            model_version=scorer.champion.version,
+            horizons=tuple(scorer.answers.horizons),
+            probabilities=np.column_stack(chances),
+            scores=scored["score"].to_numpy(),
+            grades=grades,
+            statuses=scored["status"].to_pylist(),
+            feature_us=each_us[0],
+            model_us=each_us[1],
+        )
+    )
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:
@@ -223,7 +253,7 @@ def _batch(
     reasons: list[Any] = [[] for _ in range(count)]
     if len(good) and columns:
         rows = score_columns(
-            model, columns, grades=scorer.settings.grades, explained=len(good), top_reasons=top
+            model, columns, grades=scorer.grades, explained=len(good), top_reasons=top
         )
         chances[good], points[good], grades[good] = rows.probabilities, rows.points, rows.grades
         for place, given in zip(good, rows.reasons, strict=False):

@@ -6,6 +6,7 @@ no unions in the answers, so that flow builders of CRMs can read the document.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
@@ -216,6 +217,30 @@ class Written(BaseModel):
     duplicate: int = Field(ge=0, description="Rows that were there already.", examples=[1])
     rejected: int = Field(ge=0, description="Rows in quarantine.", examples=[0])
     reasons: list[Refusal] = Field(description="Why rows were rejected.", examples=[[]])
+
+
+class Spend(_Input):
+    """What was spent on a campaign. Of one campaign and day the newest word counts."""
+
+    campaign: Id = Field(description="The campaign, as engagements name it.", examples=["spring"])
+    day: Annotated[date, WithJsonSchema({"type": "string", "maxLength": 10})] = Field(
+        description="The day on which, or from which on, it was spent: YYYY-MM-DD.",
+        examples=["2025-06-01"],
+    )
+    amount: float = Field(
+        ge=-1e12, le=1e12, description="Money, in the currency of outcomes.", examples=[4000.0]
+    )
+    who: Text = Field("", description="Who says so.", examples=["ben"])
+
+
+class SpendRequest(_Input):
+    """What was spent on campaigns."""
+
+    spend: list[Spend] = Field(
+        max_length=10_000,
+        description="What was spent.",
+        examples=[[{"campaign": "spring", "day": "2025-06-01", "amount": 4000.0}]],
+    )
 
 
 class Problem(BaseModel):

@@ -10,11 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from alignment.agreement import in_force
+from alignment.outlook import BACK, outlook
 from alignment.situation import Situation
 from history import Store, StoreError, open_store
 from history.reading import read_rows
 from history.rejects import Reject
 from history.score_log import read_scores
+from history.teamwork import agreements
 from history.upsert import Counts
 from models.errors import ModelError
 from serving.champion import ChampionSource
@@ -26,6 +29,7 @@ from serving.ranking import Ranking
 from serving.rows import records, scores_over_time, timeline
 from serving.score_log import ScoreLog
 from serving.scorer import Scorer, Served
+from serving.watch import Watch
 from settings import Settings
 
 _LOOK_EVERY_S = 3.0
@@ -55,8 +59,13 @@ class Desk:
         self.url = url
         self.problem = "the service is starting: the champion has not been looked for yet"
         self.ranking = Ranking(settings, source.facts)
+        self.watch = Watch(settings)
         self.meters = Meters()
-        self.score_log = None if url is None else ScoreLog(lambda: self.store)
+        self.score_log = (
+            None
+            if url is None
+            else ScoreLog(lambda: self.store, days=settings.serving.score_log_days, now=self.now)
+        )
         self._scorer: Scorer | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
@@ -127,11 +136,29 @@ class Desk:
             if self._scorer is None or self._scorer.champion.version != version:
                 self._scorer = self._make_scorer()
                 self.ranking.forget()
+            self.heed()
             self.problem = ""
         except ModelError as error:
             self._note(str(error))
         except Exception as error:
             self._note(f"the champion cannot be used: {type(error).__name__}: {error}", error)
+
+    def heed(self) -> None:
+        """Grade by what the two teams agreed on last; by what was before where it cannot be read.
+
+        Raises
+        ------
+        AgreementError : what is stored cannot stand.
+        """
+        if self._scorer is None:
+            return
+        try:
+            records = [] if self.url is None else agreements(self.store)
+        except StoreError as error:
+            _log.warning("the agreement could not be read: %s", error)
+            return
+        agreed = in_force(records, self.settings.agreement)
+        self._scorer.grades = agreed.grades(self.settings.grades)
 
     def write(self, table: str, rows: Sequence[dict[str, Any]]) -> tuple[Counts, list[Reject]]:
         """Write rows; they are on disk when this returns.
@@ -159,21 +186,55 @@ class Desk:
         UnknownLeadError : the history does not know it.
         """
         now = self.now()
-        history = self.store.lead_history([lead_id], observed_until=now).for_leads([lead_id])
+        around = self.store.lead_history([lead_id], observed_until=now)
+        history = around.for_leads([lead_id])
         if history.leads.empty:
             raise UnknownLeadError(f"the history knows no lead {lead_id[:100]!r}")
-        score = None
+        # Before it is scored: what is shown does not depend on how quickly the log is written.
+        past = read_scores(self.store, lead_id=lead_id, newest=_SHOWN)
+        score = told = None
         if self.ready:
             wanted = LeadToScore(lead_id=lead_id)
             top = self.settings.serving.default_reasons
             score = self.scorer.score([(0, wanted)], top, now)[0].model_dump()
+            if score["status"] == "ok":
+                beside = self.beside(lead_id, now)
+                told = outlook(
+                    around,
+                    lead_id,
+                    self.scorer.champion.model,
+                    now=now,
+                    floors=beside["floors"],
+                    earlier=beside["earlier"],
+                ).as_dict()
         lead = records(history.leads)[0]
         return {
             "lead": lead,
             "timeline": timeline(history),
             "score": score,
-            "scores": scores_over_time(read_scores(self.store, lead_id=lead_id, newest=_SHOWN)),
+            "outlook": told,
+            "scores": scores_over_time(past),
         }
+
+    def beside(self, lead_id: str, now: pd.Timestamp) -> dict[str, Any]:
+        """Return what is known of a lead beside its history, as far as it is at hand.
+
+        Returns
+        -------
+        ``floors`` below which it is left, ``earlier`` (the model that scored it a week ago, where
+        that was the champion before), and ``handoffs`` (its rows of the ledger).
+        """
+        situation = self.ranking.newest
+        if situation is None:
+            return {"floors": None, "earlier": None, "handoffs": None}
+        facts, logged = situation.facts, situation.logged
+        earlier = None
+        if facts.earlier is not None:
+            since = read_scores(self.store, until=now - BACK, lead_id=lead_id, newest=1)
+            if since["model_version"].tolist() == [facts.earlier_version]:
+                earlier = facts.earlier
+        mine = None if logged is None else logged[logged["lead_id"] == lead_id]
+        return {"floors": situation.floors, "earlier": earlier, "handoffs": mine}
 
     def situation(self) -> Situation:
         """Return the open leads and what both teams agreed on, as of a moment ago.

@@ -12,6 +12,11 @@ class NotReadyError(ValueError):
 class EmptyHistoryError(ValueError):
     """The history holds no leads yet."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
+        )
+
 
 class UnknownLeadError(ValueError):
     """The history knows no such lead."""

@@ -21,6 +21,7 @@ from serving.bulk import BULK
 from serving.errors import RequestError
 from serving.limits import Buckets, limited
 from serving.metrics import Meters
+from serving.pages.headers import HEADERS
 from serving.security import Doorman
 from settings.settings import ServingSettings
 
@@ -145,6 +146,6 @@ def _refusal(scope: Scope, problem: RequestError | StoreError) -> Response:
         problem = RequestError(503, str(problem), {"Retry-After": "1"})
     wants_page = "text/html" in Headers(scope=scope).get("accept", "")
     if problem.status == 401 and wants_page and scope["method"] == "GET":
-        return HTMLResponse(signin.form(), 401, problem.headers)
+        return HTMLResponse(signin.form(), 401, {**HEADERS, **problem.headers})
     words = orjson.dumps({"error": " ".join(str(problem).split())})
     return Response(words, problem.status, problem.headers, "application/json")

@@ -103,7 +103,7 @@ def _environment(settings: Settings, scratch: str) -> dict[str, str]:
     override = {"services": {"smarketing": service}}
     return {
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_CONFIG_OVERRIDE_JSON": json.dumps(override),
+        "BENTOML_CONFIG_OVERRIDES": json.dumps(override),
         # Metrics of one service are not mixed with those of another on this machine.
         "PROMETHEUS_MULTIPROC_DIR": scratch,
         **os.environ,

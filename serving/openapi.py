@@ -22,6 +22,7 @@ from serving.contract import (
     Problem,
     ScoreAnswer,
     ScoreRequest,
+    SpendRequest,
     Written,
 )
 from serving.reading import MAX_ROWS
@@ -82,6 +83,8 @@ def openapi_document(max_leads: int) -> dict[str, Any]:
                 "Written",
             )
         }
+    words = "Write down what campaigns cost; of one campaign and day the newest counts."
+    paths["/spend"] = {"post": _action("writeSpend", words, "SpendRequest", "Written")}
     for path, (action, words, parameters) in _READS.items():
         paths[path] = {"get": _read(action, words, parameters)}
     return {
@@ -114,22 +117,38 @@ _LIMIT = {
     "example": 20,
     "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
 }
+_OWNER = {
+    "name": "owner",
+    "in": "query",
+    "required": False,
+    "description": "Only leads of this owner; of everybody where missing.",
+    "example": "ann",
+    "schema": {"type": "string", "maxLength": MAX_TEXT},
+}
 _KEYS: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
 _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "/leads/{lead_id}": ("readLead", "A lead with its timeline, score and reasons.", [_LEAD_ID]),
-    "/queue": ("readQueue", "The open leads, best first.", [_LIMIT]),
+    "/queue": ("readQueue", "The open leads, best first.", [_LIMIT, _OWNER]),
     "/importance": ("readImportance", "What drives conversion, by feature.", []),
     "/funnel": ("readFunnel", "Stages, conversion, cohorts and attribution.", []),
     "/goals": ("readGoals", "The agreement, attainment, forecast and the cut.", []),
+    "/monitor": ("readMonitor", "What changed by more than noise, and promises kept.", []),
     "/model": ("readModel", "What model serves, or why none does.", []),
 }
 
 
 def _schemas() -> dict[str, Any]:
-    used: list[type[BaseModel]] = [ScoreRequest, LeadToScore, ScoreAnswer, Written, Problem]
+    used: list[type[BaseModel]] = [
+        ScoreRequest,
+        LeadToScore,
+        ScoreAnswer,
+        SpendRequest,
+        Written,
+        Problem,
+    ]
     _, definitions = models_json_schema(
         [(model, "validation") for model in used], ref_template="#/components/schemas/{model}"
     )

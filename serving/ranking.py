@@ -6,17 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import select
 
-from alignment.agreement import Agreement
+from alignment.agreement import Agreement, in_force
 from alignment.situation import Facts, Situation, observe
 from history import Store, StoreError
+from history.assignments import assign, assignments
 from history.history import micros
 from history.schema import STORED
-from history.teamwork import agreements, changes, hand_over, handoffs
+from history.spend import spend_log
+from history.teamwork import agreements, changes, disposed_since, hand_over, handoffs
 from serving.errors import EmptyHistoryError
 from serving.live import reading
 from serving.scorer import Scorer
@@ -25,7 +28,7 @@ from settings import Settings
 _log = logging.getLogger("smarketing.ranking")
 
 FRESH_S = 60.0
-"""An older queue is shown once more while a new one is made."""
+"""An older queue is shown once more while a new one is made, unless making one takes long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +39,17 @@ class Ranked:
     ----------
     situation : with their features, scores, and what both teams agreed on.
     made : when, on the monotonic clock.
+    took : seconds that it took to make.
     """
 
     situation: Situation
     made: float
+    took: float
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it need not be made anew: a long queue is made a tenth of the time at most."""
+        return time.monotonic() - self.made < max(FRESH_S, 10 * self.took)
 
 
 class Ranking:
@@ -49,6 +59,11 @@ class Ranking:
     ----------
     settings : of the installation.
     facts : tells what is known of a version of the model.
+
+    Attributes
+    ----------
+    prepare : makes again what somebody has looked at and would wait for; called with the old and
+        the new situation.
     """
 
     def __init__(
@@ -56,8 +71,17 @@ class Ranking:
     ) -> None:
         self.settings = settings
         self.facts = facts
+        self.prepare: Callable[[Situation, Situation], None] = _nothing
         self._making = threading.Lock()
+        self._swapping = threading.Lock()
+        self._rereads = 0
         self._ranked: Ranked | None = None
+
+    @property
+    def newest(self) -> Situation | None:
+        """The situation as it was made last; None before the first one. Nobody waits for it."""
+        ranked = self._ranked
+        return None if ranked is None else ranked.situation
 
     def forget(self) -> None:
         """Drop the ranking: another model serves now."""
@@ -72,7 +96,7 @@ class Ranking:
         StoreError : the history cannot be read.
         """
         ranked = self._ranked
-        if ranked is not None and time.monotonic() - ranked.made < FRESH_S:
+        if ranked is not None and ranked.fresh:
             return ranked
         if ranked is not None:
             # Nobody waits: the old one is shown once more while a thread makes a new one.
@@ -90,39 +114,94 @@ class Ranking:
             return
         try:
             if self._ranked is old:
-                self._ranked = self._rank(scorer, store, now())
+                self._replace(old.situation, scorer, store, now())
         except (StoreError, EmptyHistoryError) as error:
             _log.warning("the queue could not be made anew: %s", error)
         finally:
             self._making.release()
 
+    def _replace(self, old: Situation, scorer: Scorer, store: Store, now: pd.Timestamp) -> None:
+        """Make a new ranking and its slowest pages, and show it from then on."""
+        rereads = self._rereads
+        made = self._rank(scorer, store, now)
+        self.prepare(old, made.situation)
+        with self._swapping:
+            if self._ranked is None:
+                return  # another model serves meanwhile
+            self._ranked = made
+        if self._rereads != rereads:
+            self.reread(store)  # something was agreed on while it was made
+
     def _rank(self, scorer: Scorer, store: Store, now: pd.Timestamp) -> Ranked:
-        history = store.lead_history(_lead_ids(store, now), observed_until=now)
-        versions = [Agreement.from_record(each) for each in agreements(store)]
-        configured = Agreement(0, self.settings.agreement)
+        begun = time.monotonic()
+        _check_filled(store, now)
         version = scorer.champion.version
+        teamwork = self._teamwork(store)
         situation = observe(
-            history,
+            store.live_history(now),
             scorer.champion.model,
             version,
             now=now,
             grades=self.settings.grades,
-            agreement=versions[-1] if versions else configured,
             top_reasons=self.settings.serving.default_reasons,
-            versions=versions,
-            log=changes(store),
-            logged=handoffs(store),
             deal=scorer.answers.deal,
             facts=self.facts(version),
+            **teamwork,
         )
-        if versions:
+        return self._ready(situation, store, begun)
+
+    def reread(self, store: Store) -> None:
+        """Follow what both teams have just agreed on, without scoring the leads anew.
+
+        Raises
+        ------
+        StoreError : the store cannot be read.
+        """
+        with self._swapping:
+            self._rereads += 1
+            ranked = self._ranked
+            if ranked is not None:
+                situation = ranked.situation.agreed_anew(
+                    self.settings.grades, **self._teamwork(store)
+                )
+                self._ranked = replace(
+                    self._ready(situation, store, 0.0), made=ranked.made, took=ranked.took
+                )
+
+    def _teamwork(self, store: Store) -> dict[str, Any]:
+        """Return what both teams keep beside the history."""
+        records = agreements(store)
+        return {
+            "agreement": in_force(records, self.settings.agreement),
+            "versions": [Agreement.from_record(each) for each in records],
+            "log": changes(store),
+            "logged": handoffs(store),
+            "assigned": assignments(store),
+            "spent": spend_log(store),
+        }
+
+    def _ready(self, situation: Situation, store: Store, begun: float) -> Ranked:
+        """Hand over and assign what the agreement says; nobody who looks waits for the worklist."""
+        if situation.versions:
             # Until somebody has agreed to a policy, nothing crosses in its name.
-            hand_over(store, situation.crossing_now)
-        return Ranked(situation, time.monotonic())
+            with store.reading() as connection:
+                done = disposed_since(connection, situation.now)
+            rows = [row for row in situation.assigning_now if row["lead_id"] not in done]
+            if assign(store, rows, situation.now) < len(rows):  # another worker was quicker
+                situation = replace(situation, assigned=assignments(store), kept={})
+            crossing = [row for row in situation.crossing_now if row["lead_id"] not in done]
+            hand_over(store, crossing)
+        _ = situation.worklist
+        ended = time.monotonic()
+        return Ranked(situation, ended, ended - begun)
 
 
-def _lead_ids(store: Store, now: pd.Timestamp) -> list[str]:
-    """Return the leads there are by now.
+def _nothing(_old: Situation, _new: Situation) -> None:
+    return None
+
+
+def _check_filled(store: Store, now: pd.Timestamp) -> None:
+    """Make sure that there are leads by now.
 
     Raises
     ------
@@ -130,10 +209,6 @@ def _lead_ids(store: Store, now: pd.Timestamp) -> list[str]:
     """
     leads = STORED["leads"]
     with reading(store) as connection:
-        found = connection.execute(select(leads.c.lead_id).where(leads.c.created_at < micros(now)))
-        ids = [str(row.lead_id) for row in found]
-    if not ids:
-        raise EmptyHistoryError(
-            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
-        )
-    return ids
+        some = select(leads.c.lead_id).where(leads.c.created_at < micros(now)).limit(1)
+        if connection.execute(some).first() is None:
+            raise EmptyHistoryError

@@ -15,7 +15,7 @@ from history import Store
 from history.history import micros
 from history.lead_rows import LeadRows
 from history.score_log import ServedScore
-from models.scoring import ScoredRows, score_columns
+from models.scoring import Grades, ScoredRows, score_columns
 from serving.answers import Answers
 from serving.assembly import assembled, batches, stored_rows
 from serving.body import Wanted, understand
@@ -50,6 +50,8 @@ def _nobody(_served: Served) -> None:
 class Scorer:
     """Scores leads with one champion. Threads may share it.
 
+    Its `grades` are those of the configuration, until it is told what the two teams agreed on.
+
     Parameters
     ----------
     champion : the model.
@@ -71,6 +73,7 @@ class Scorer:
         self.settings = settings
         self.store = store
         self.answers = Answers(champion.model.horizons, champion.version, deal)
+        self.grades: Grades = settings.grades
         self._tell = tell
         self.engine = LiveEngine(champion.model.features)
         self.of_colleagues = self.engine.of_colleagues
@@ -165,7 +168,7 @@ class Scorer:
         rows = score_columns(
             self.champion.model,
             values.columns,
-            grades=self.settings.grades,
+            grades=self.grades,
             explained=len(ready),
             top_reasons=top_reasons,
         )

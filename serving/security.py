@@ -29,6 +29,7 @@ _WRITERS: Mapping[str, frozenset[str]] = {
     "/outcomes": frozenset({"crm", "sales"}),
     "/engagements": frozenset({"crm", "sales", "marketing"}),
     "/dispositions": frozenset({"crm", "sales"}),
+    "/spend": frozenset({"crm", "marketing"}),
 }
 """Roles that may POST below a path; admin may everywhere, the two teams to paths not named."""
 

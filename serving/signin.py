@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from alignment.pages import served_links
+from serving.pages.headers import HEADERS
 from serving.security import COOKIE, Doorman
 
 _LASTS_S = 12 * 3600
 _MOST_BYTES = 4096
 _templates = Environment(
-    loader=PackageLoader("serving.pages", "templates"), autoescape=True, undefined=StrictUndefined
+    loader=ChoiceLoader(
+        [PackageLoader("serving.pages", "templates"), PackageLoader("alignment.pages", "templates")]
+    ),
+    autoescape=True,
+    undefined=StrictUndefined,
 )
 
 
 def form(problem: str = "") -> str:
     """Render the form."""
-    return _templates.get_template("signin.html").render(problem=problem)
+    return _templates.get_template("signin.html").render(
+        title="Sign in", problem=problem, page="", pages=(), links=served_links(), foot=""
+    )
 
 
 def routes(doorman: Doorman) -> list[Route]:
     """Return the routes of signing in and out."""
 
     async def show(_request: Request) -> Response:
-        return HTMLResponse(form())
+        return HTMLResponse(form(), headers=HEADERS)
 
     async def sign_in(request: Request) -> Response:
         key = _key(await request.body())
         if not await doorman.knows(key):
-            return HTMLResponse(form("This key is not known, or was revoked."), 401)
+            return HTMLResponse(form("This key is not known, or was revoked."), 401, HEADERS)
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
             COOKIE,

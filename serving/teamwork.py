@@ -26,6 +26,7 @@ def answers_of(desk: Desk) -> dict[str, Callable[[Request], Any]]:
         "/importance": lambda request: _importance(desk, request),
         "/funnel": lambda request: _funnel(desk, request),
         "/goals": lambda _request: _goals(desk),
+        "/monitor": lambda _request: _monitor(desk),
     }
 
 
@@ -69,7 +70,7 @@ def _funnel(desk: Desk, request: Request) -> dict[str, Any]:
     try:
         return funnel.as_json(desk.situation(), by)
     except EmptyHistoryError as error:
-        lists = ("stages", "values", "months", "cohorts", "campaigns")
+        lists = ("stages", "values", "months", "cohorts", "campaigns", "spend")
         empty: dict[str, Any] = {name: [] for name in lists}
         return {**empty, "since": "", "by": by, "attribution": {}, "message": str(error)}
 
@@ -81,4 +82,14 @@ def _goals(desk: Desk) -> dict[str, Any]:
         return {
             "period": "", "elapsed": 0.0, "agreement": {}, "proposed": {}, "attainment": [],
             "forecast": {}, "qualification": {}, "message": str(error),
+        }  # fmt: skip
+
+
+def _monitor(desk: Desk) -> dict[str, Any]:
+    try:
+        return {**desk.watch.get(desk.store, desk.now()).as_json(), "message": ""}
+    except EmptyHistoryError as error:
+        return {
+            "as_of": desk.now().isoformat(), "signals": 0, "reference_weeks": 0, "judged": False,
+            "alerts": [], "outcomes": [], "message": str(error),
         }  # fmt: skip

@@ -47,9 +47,25 @@ def test_every_dependency_is_pinned():
         line.split("==")[0] for line in (ROOT / "requirements.txt").read_text("utf-8").split()
     }
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *extras["train"], *extras["dev"]]
-    names = {re.split(r"[\[<>=!~ ]", each)[0].lower().replace("_", "-") for each in wanted}
-    assert names - pinned == set()
+    assert (
+        named(
+            [*PROJECT["project"]["dependencies"], *extras["train"], *extras["docs"], *extras["dev"]]
+        )
+        <= pinned
+    )
+
+
+@pytest.mark.parametrize("extra", ["spark", "bench"])
+def test_what_is_added_when_asked_is_pinned_on_top_of_the_rest(extra):
+    first, *lines = (ROOT / f"requirements-{extra}.txt").read_text("utf-8").split("\n")
+    assert first == "-r requirements.txt"
+    pins = [line.split("==") for line in lines if line]
+    assert {len(pin) for pin in pins} == {2}
+    assert named(PROJECT["project"]["optional-dependencies"][extra]) <= {name for name, _ in pins}
+
+
+def named(wanted):
+    return {re.split(r"[\[<>=!~ ]", each)[0].lower().replace("_", "-") for each in wanted}
 
 
 def test_the_commands_of_the_readme_exist():

@@ -10,6 +10,8 @@ import pandas as pd
 from history import History
 
 START = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us")
+PLAIN = {"count", "sum", "days_since_last"}
+"""Aggregates that every engine can be asked for."""
 KINDS = ["email_open", "email_click", "visit", "form", "call", "meeting", "webinar", "chat"]
 
 

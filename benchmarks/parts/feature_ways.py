@@ -11,10 +11,10 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 from parts.feature_history import read_history
+from parts.feature_sql import DUCKDB
 
 from features import Feature, FeatureEngine
 
-PLAIN = {"count", "sum", "days_since_last"}
 DAY_US = 86_400_000_000
 
 
@@ -38,7 +38,7 @@ def with_kernel(folder: Path, features: Sequence[Feature]) -> pd.DataFrame:
 
 def with_duckdb(folder: Path, features: Sequence[Feature], parts: int = 1) -> pd.DataFrame:
     """Compute them in DuckDB: a join on lead and time, and filtered aggregates, part by part."""
-    columns = ", ".join(f"{_sql(feature)} AS {feature.name}" for feature in features)
+    columns = DUCKDB.columns(list(features))
     found = []
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -57,20 +57,6 @@ def with_duckdb(folder: Path, features: Sequence[Feature], parts: int = 1) -> pd
             found.append(connection.execute(query).df())
     together = pd.concat(found).sort_values("n", ignore_index=True)
     return together.drop(columns="n").astype("float64")
-
-
-def _sql(feature: Feature) -> str:
-    conditions = ["e.lead_id IS NOT NULL"]
-    if feature.window_days:
-        conditions.append(f"e.occurred_at >= s.as_of - INTERVAL {feature.window_days} DAY")
-    conditions += [f"e.{name} = '{values[0]}'" for name, values in feature.where.items()]
-    chosen = f"FILTER (WHERE {' AND '.join(conditions)})"
-    if feature.aggregate == "count":
-        return f"count(*) {chosen}"
-    if feature.aggregate == "sum":
-        cents = f"CAST(round(e.{feature.column} * 100) AS BIGINT)"
-        return f"coalesce(sum({cents}) {chosen}, 0) / 100.0"
-    return f"(epoch_us(s.as_of) - epoch_us(max(e.occurred_at) {chosen})) / 86400000000.0"
 
 
 def with_polars(folder: Path, features: Sequence[Feature], parts: int = 1) -> pd.DataFrame:

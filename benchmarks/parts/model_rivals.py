@@ -148,3 +148,5 @@ RIVALS: Mapping[str, Callable[[TrainingSet, TrainingSet], Floats]] = {
 """Every rival by the name it bears in tables."""
 STRONG = ("logistic regression", "tuned LightGBM", "CatBoost", "FLAML, 120 s")
 """Those that the model has to match."""
+SLOW = ("FLAML, 120 s",)
+"""Not asked about simulated worlds, whose law says more than a rival could."""

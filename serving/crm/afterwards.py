@@ -9,12 +9,12 @@ import threading
 import httpx
 import pandas as pd
 
-from delivery import TARGETS, Delivery, Outbox, deliver, target_of
+from delivery import RECEIVERS, Delivery, Outbox, deliver, escalate, target_of
 from delivery.outbox import TO_SCORE
 from history import StoreError
 from serving.contract import LeadToScore
 from serving.desk import Desk
-from serving.errors import NotReadyError
+from serving.errors import EmptyHistoryError, NotReadyError
 
 _AT_ONCE = 50
 _PATIENCE = pd.Timedelta(seconds=30)
@@ -70,7 +70,7 @@ class Timer:
     def start(self, every_s: float = 5.0) -> None:
         """Start, where there is a history and a CRM that is written to."""
         crm = self.desk.settings.crm
-        ready = any(not make(crm).problem for make in TARGETS.values())
+        ready = any(not make(crm).problem for make in RECEIVERS.values())
         if self.desk.url is not None and ready:
             threading.Thread(target=self._run, args=(every_s,), name="outbox", daemon=True).start()
 
@@ -81,9 +81,21 @@ class Timer:
     def _run(self, every_s: float) -> None:
         while not self._closed.wait(every_s):
             try:
+                if self.desk.settings.crm.overdue_url:
+                    note_overdue(self.desk)
                 work(self.desk)
             except Exception:
                 _log.exception("the outbox could not be worked through; its rows wait")
+
+
+def note_overdue(desk: Desk) -> int:
+    """Let word of hand-offs that are overdue wait to be sent; return how many are new."""
+    try:
+        situation = desk.situation()
+    except (NotReadyError, EmptyHistoryError, StoreError) as error:
+        _log.info("nobody is overdue yet: %s", error)
+        return 0
+    return escalate(Outbox(desk.store.engine), situation.overdue_now)
 
 
 def work(desk: Desk) -> Delivery:

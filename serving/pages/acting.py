@@ -8,7 +8,10 @@ from typing import Any
 from alignment.agreement import rules, terms_of
 from alignment.dispositions import BY_REASON, check, follows
 from alignment.pages.form import adoption, new_terms
+from history.spend import note_spend
 from history.teamwork import agree, dispose
+from serving import reading
+from serving.contract import Spend
 from serving.desk import Desk
 from serving.errors import RequestError
 
@@ -72,9 +75,10 @@ def agree_by_form(desk: Desk, form: Form) -> str:
     AgreementError, ValueError : a field cannot stand.
     ConflictError : another version was agreed on meanwhile.
     """
-    content = new_terms(desk.situation(), dict(form))
-    terms = terms_of(content)
-    rules(terms)
+    situation = desk.situation()
+    written = terms_of(new_terms(situation, dict(form)))
+    rules(written)
+    terms = situation.solved(written)
     version = agree(
         desk.store,
         terms.model_dump(mode="json"),
@@ -83,7 +87,8 @@ def agree_by_form(desk: Desk, form: Form) -> str:
         seen=_seen(form),
         now=desk.now(),
     )
-    desk.ranking.forget()
+    desk.heed()
+    desk.ranking.reread(desk.store)
     return f"Version {version} of the agreement holds from now on."
 
 
@@ -95,18 +100,37 @@ def adopt_by_form(desk: Desk, form: Form) -> str:
     ValueError : they do not speak for it.
     ConflictError : another version was agreed on meanwhile.
     """
-    content, entry = adoption(desk.situation(), form.get("rule", ""))
+    situation = desk.situation()
+    content, entry = adoption(situation, form.get("rule", ""))
+    terms = terms_of(content)
     agree(
         desk.store,
-        terms_of(content).model_dump(mode="json"),
+        (terms if terms.grades else situation.solved(terms)).model_dump(mode="json"),
         who=form.get("who", "")[:_MOST_TEXT],
         why=f"sales said: {entry['said']}",
         seen=_seen(form),
         now=desk.now(),
         changed=entry,
     )
-    desk.ranking.forget()
+    desk.heed()
+    desk.ranking.reread(desk.store)
     return f"Adopted: {entry['changed']}."
+
+
+def spend_by_form(desk: Desk, form: Form) -> str:
+    """Write down what a campaign cost; return what became of it, in words.
+
+    Raises
+    ------
+    RequestError : 422, a field cannot stand.
+    """
+    told = {name: form.get(name, "").strip() for name in ("campaign", "day", "amount", "who")}
+    row = reading.parsed(Spend, {**told, "amount": told["amount"].replace(",", "")})
+    counts = note_spend(desk.store, [row.model_dump()], desk.now())
+    desk.ranking.reread(desk.store)
+    if counts.duplicate:
+        return "That was written down already."
+    return f"{row.amount:,.2f} on {row.campaign} is written down."
 
 
 def _seen(form: Form) -> int:

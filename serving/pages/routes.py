@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from urllib.parse import parse_qs
+from functools import partial
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -14,28 +15,47 @@ from history.errors import ConflictError, StoreError
 from serving.desk import Desk
 from serving.errors import EmptyHistoryError, NotReadyError, RequestError, UnknownLeadError
 from serving.pages import acting, views
+from serving.pages.headers import HEADERS
 from serving.pages.views import PAGES
 
+ME = "smarketing_me"
+"""The cookie that remembers which owner looks; it opens nothing."""
+_MOST_NAME = 200
+_YEAR_S = 365 * 86_400
 _MOST_BYTES = 256 * 1024
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 
 
 def routes(desk: Desk) -> list[Route]:
     """Return the routes of all pages."""
+    desk.ranking.prepare = partial(views.prepare, desk)
     shown = [Route(path, _show(desk, page), methods=["GET"]) for path, page in PAGES.items()]
     return [
+        Route("/", _today(desk), methods=["GET"]),
         *shown,
         Route("/pages/goals", _agree(desk, acting.agree_by_form), methods=["POST"]),
+        Route("/pages/funnel/spend", _spend(desk), methods=["POST"]),
         Route("/pages/goals/adopt", _agree(desk, acting.adopt_by_form), methods=["POST"]),
         Route("/pages/lead/{lead_id:path}/disposition", _act(desk), methods=["POST"]),
         Route("/pages/lead/{lead_id:path}", _lead(desk), methods=["GET"]),
     ]
+
+
+def _today(desk: Desk) -> Callable[..., object]:
+    async def show(request: Request) -> Response:
+        query, me = dict(request.query_params), _me(request)
+        if "me" in query:
+            me = query.get("owner", "")[:_MOST_NAME]
+        answer = await _answer(lambda: views.today_page(desk, query, me=me))
+        if "me" in query:
+            answer.set_cookie(ME, quote(me), max_age=_YEAR_S, httponly=True, samesite="lax")
+        return answer
+
+    return show
+
+
+def _me(request: Request) -> str:
+    """Return the owner that somebody said they are."""
+    return unquote(request.cookies.get(ME, ""))[:_MOST_NAME]
 
 
 def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Callable[..., object]:
@@ -47,7 +67,8 @@ def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Callable[...,
 
 def _lead(desk: Desk) -> Callable[..., object]:
     async def show(request: Request) -> Response:
-        return await _answer(lambda: views.lead_page(desk, request.path_params["lead_id"]))
+        lead_id, me = request.path_params["lead_id"], _me(request)
+        return await _answer(lambda: views.lead_page(desk, lead_id, me=me))
 
     return show
 
@@ -55,22 +76,22 @@ def _lead(desk: Desk) -> Callable[..., object]:
 def _act(desk: Desk) -> Callable[..., object]:
     async def act(request: Request) -> Response:
         form, lead_id = await _form(request), request.path_params["lead_id"]
-        return await _answer(lambda: _acted(desk, lead_id, form))
+        return await _answer(lambda: _acted(desk, lead_id, form, _me(request)))
 
     return act
 
 
-def _acted(desk: Desk, lead_id: str, form: acting.Form) -> str | tuple[str, int]:
+def _acted(desk: Desk, lead_id: str, form: acting.Form, me: str) -> str | tuple[str, int]:
     """Act, and show the queue with what became of it; who was late sees the lead as it is now."""
     try:
         message = acting.act_by_form(desk, lead_id, form)
     except ConflictError as error:
-        return views.lead_page(desk, lead_id, str(error), bad=True), 409
+        return views.lead_page(desk, lead_id, str(error), bad=True, me=me), 409
     except RequestError as error:
-        return views.lead_page(desk, lead_id, str(error), bad=True), error.status
+        return views.lead_page(desk, lead_id, str(error), bad=True, me=me), error.status
     if not desk.ready:
-        return views.lead_page(desk, lead_id, message)
-    return views.today_page(desk, {}, message)
+        return views.lead_page(desk, lead_id, message, me=me)
+    return views.today_page(desk, {"owner": me}, message, me=me)
 
 
 def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[..., object]:
@@ -83,6 +104,18 @@ def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[...
         return await _answer(changed, back="/pages/goals")
 
     return agree
+
+
+def _spend(desk: Desk) -> Callable[..., object]:
+    async def spend(request: Request) -> Response:
+        form = await _form(request)
+
+        def written() -> str:
+            return views.funnel_page(desk, {}, acting.spend_by_form(desk, form))
+
+        return await _answer(written, back="/pages/funnel")
+
+    return spend
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -110,4 +143,4 @@ async def _answer(work: Callable[[], str | tuple[str, int]], back: str = "/") ->
     except ValueError as error:
         made = views.notice("That does not go", str(error), back=back, bad=True), 422
     text, status = made if isinstance(made, tuple) else (made, 200)
-    return HTMLResponse(text, status, headers=_HEADERS)
+    return HTMLResponse(text, status, headers=HEADERS)

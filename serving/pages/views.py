@@ -46,19 +46,23 @@ def focus_of(query: Query) -> Focus:
     return Focus(query.get("by", by), query.get("value", value), query.get("feature", ""))
 
 
-def today_page(desk: Desk, query: Query, message: str = "", *, bad: bool = False) -> str:
-    """Render Today: the part of the queue that was asked for."""
+def today_page(
+    desk: Desk, query: Query, message: str = "", *, bad: bool = False, me: str = ""
+) -> str:
+    """Render Today: the part of the queue that was asked for, by an owner if they have said so."""
     situation, choice = desk.situation(), choice_of(query)
     with desk.store.reading() as connection:
         done = disposed_since(connection, situation.now)
         places = today.paged(today.chosen(situation, choice, done), choice)
         shown = situation.worklist["lead_id"].iloc[places].tolist()
         counts = disposition_counts(connection, shown)
-    data = today.view(situation, choice, done, counts, message, bad=bad)
+    data = today.view(situation, choice, done, counts, message, bad=bad, me=me)
     return render("today", data, LINKS, foot=_foot(desk, situation))
 
 
-def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False) -> str:
+def lead_page(
+    desk: Desk, lead_id: str, message: str = "", *, bad: bool = False, me: str = ""
+) -> str:
     """Render a lead.
 
     Raises
@@ -75,21 +79,29 @@ def lead_page(desk: Desk, lead_id: str, message: str = "", *, bad: bool = False)
         lead_id,
         None if champion is None else champion.model,
         now=now,
-        grades=desk.settings.grades,
+        grades=desk.settings.grades if champion is None else desk.scorer.grades,
         version="" if champion is None else champion.version,
         message=message,
         bad=bad,
+        me=me,
+        **desk.beside(lead_id, now),
     )
     return render("lead", data, LINKS)
 
 
+def prepare(desk: Desk, old: Situation, new: Situation) -> None:
+    """Make the pages that take longest again, where somebody has looked at them."""
+    for key, name, view in (_drivers(Focus()), _funnel("source")):
+        if f"page {key}" in old.kept:
+            _of(desk, new, key, name, view)
+
+
 def drivers_page(desk: Desk, query: Query) -> str:
     """Render What drives conversion."""
-    focus = focus_of(query)
-    return _kept(desk, f"drivers {focus}", "drivers", lambda now: drivers.view(now, focus))
+    return _of(desk, desk.situation(), *_drivers(focus_of(query)))
 
 
-def funnel_page(desk: Desk, query: Query) -> str:
+def funnel_page(desk: Desk, query: Query, message: str = "") -> str:
     """Render Funnel, cut by the dimension that was asked for.
 
     Raises
@@ -97,7 +109,11 @@ def funnel_page(desk: Desk, query: Query) -> str:
     RequestError : 422, there is no such dimension.
     """
     by = dimension(query)
-    return _kept(desk, f"funnel {by}", "funnel", lambda now: funnel.view(now, (by,)))
+    if message:
+        situation = desk.situation()
+        data = funnel.view(situation, (by,), message)
+        return render("funnel", data, LINKS, foot=_foot(desk, situation))
+    return _of(desk, desk.situation(), *_funnel(by))
 
 
 def dimension(query: Query) -> str:
@@ -134,7 +150,7 @@ def goals_page(desk: Desk, query: Query, message: str = "") -> str:
 
 def model_page(desk: Desk, _query: Query) -> str:
     """Render Model."""
-    return _kept(desk, "model", "model", model.view)
+    return _of(desk, desk.situation(), "model", "model", model.view)
 
 
 def health_page(desk: Desk, _query: Query) -> str:
@@ -147,7 +163,31 @@ def health_page(desk: Desk, _query: Query) -> str:
     except (NotReadyError, EmptyHistoryError, StoreError) as error:
         problem = problem or str(error)
     found = model.checks(history, served, desk.now(), problem, leads)
+    if history is not None:
+        found += watched(desk)
     return render("health", model.health(found), LINKS)
+
+
+def watched(desk: Desk) -> list[model.Check]:
+    """Return what the monitor found as lines of Health."""
+    report = desk.watch.get(desk.store, desk.now()).report
+    lines = [
+        model.Check(
+            each.subject,
+            "bad" if each.severity == "urgent" else "look",
+            f"{each.cause} {each.next_step}",
+        )
+        for each in report.alerts
+    ]
+    if lines:
+        return lines
+    judged = report.as_json()["judged"]
+    words = (
+        f"as in the {report.reference_weeks} weeks before"
+        if judged
+        else f"too early to judge: {report.reference_weeks} whole weeks to compare with"
+    )
+    return [model.Check("What arrives", "good" if judged else "look", words)]
 
 
 def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> str:
@@ -163,7 +203,6 @@ def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> s
 
 
 PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
-    "/": today_page,
     "/pages/drivers": drivers_page,
     "/pages/funnel": funnel_page,
     "/pages/goals": goals_page,
@@ -172,9 +211,19 @@ PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
 }
 
 
-def _kept(desk: Desk, key: str, name: str, view: Callable[[Situation], dict[str, Any]]) -> str:
+View = Callable[[Situation], dict[str, Any]]
+
+
+def _drivers(focus: Focus) -> tuple[str, str, View]:
+    return f"drivers {focus}", "drivers", lambda now: drivers.view(now, focus)
+
+
+def _funnel(by: str) -> tuple[str, str, View]:
+    return f"funnel {by}", "funnel", lambda now: funnel.view(now, (by,))
+
+
+def _of(desk: Desk, situation: Situation, key: str, name: str, view: View) -> str:
     """Render a page once for each situation; nothing on it depends on who looks."""
-    situation = desk.situation()
 
     def make() -> str:
         return render(name, view(situation), LINKS, foot=_foot(desk, situation))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
 
-from settings.agreement import AgreementSettings
+from settings.agreement import AgreementSettings, GradeFloors
+from settings.settings import GradeSettings
 
 RATES = ("mql_to_sal", "sal_to_sql", "sql_to_opportunity", "opportunity_to_won")
 """The agreed shares that move from one stage to the next."""
@@ -48,11 +49,26 @@ class Agreement:
             record["at"],
         )
 
+    def grades(self, configured: GradeSettings) -> GradeFloors | GradeSettings:
+        """Return where each grade begins: as agreed, else as configured."""
+        return self.terms.grades or configured
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data."""
         at = "" if self.at is None else self.at.isoformat()
         terms = self.terms.model_dump(mode="json")
         return {"version": self.version, "who": self.who, "why": self.why, "at": at, **terms}
+
+
+def in_force(records: Sequence[Mapping[str, Any]], configured: AgreementSettings) -> Agreement:
+    """Return the newest of the stored versions, else the configuration.
+
+    Parameters
+    ----------
+    records : as `history.teamwork.agreements` returns them, oldest first.
+    configured : version 0.
+    """
+    return Agreement.from_record(records[-1]) if records else Agreement(0, configured)
 
 
 def terms_of(values: Mapping[str, Any]) -> AgreementSettings:

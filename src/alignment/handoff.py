@@ -130,43 +130,6 @@ def speed_to_lead(
     return pd.DataFrame(rows)
 
 
-def route(
-    waiting: pd.DataFrame,
-    owners: Sequence[str],
-    load: dict[str, int],
-    *,
-    capacity: float,
-    segments: dict[str, Sequence[str]] | None = None,
-) -> pd.Series:
-    """Give every waiting lead an owner: who has it already, else who has room in its segment.
-
-    Parameters
-    ----------
-    waiting : best first, with ``owner`` (empty where none) and ``segment``.
-    owners : who may be given leads.
-    load : leads that each owner works now.
-    capacity : most leads per owner; beyond it a lead waits without an owner.
-    segments : owners by segment; a segment that is not named is for everybody.
-
-    Returns
-    -------
-    Owners, empty where everybody is full, on the index of `waiting`.
-    """
-    busy = {owner: load.get(owner, 0) for owner in owners}
-    given = []
-    for owner, segment in zip(waiting["owner"], waiting["segment"], strict=True):
-        if owner:
-            given.append(str(owner))
-            continue
-        able = [each for each in (segments or {}).get(segment, owners) if each in busy]
-        free = [each for each in able if busy[each] < capacity]
-        chosen = min(free, key=lambda each: (busy[each], each)) if free else ""
-        if chosen:
-            busy[chosen] += 1
-        given.append(chosen)
-    return pd.Series(given, index=waiting.index, dtype=object)
-
-
 def in_order(waiting: pd.DataFrame, holdout_share: float) -> pd.DataFrame:
     """Return waiting leads in the order of work, with a holdout that the score does not touch.
 

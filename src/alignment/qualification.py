@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alignment.agreement import rules
-from settings.agreement import AgreementSettings
-from settings.settings import GradeSettings
+from settings.agreement import AgreementSettings, GradeFloors
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -134,8 +133,8 @@ def drawn(lead_ids: pd.Series, share: float, salt: str) -> Bools:
     return np.asarray(marks.to_numpy() / 2.0**64 < share)
 
 
-def grades_at(curve: ValueCurve, probabilities: Floats) -> GradeSettings:
-    """Return the grades that follow from the cut, as percentile scores.
+def grades_at(curve: ValueCurve, cut: float) -> GradeFloors:
+    """Return the grades that follow from a cut, as probabilities.
 
     A is the best half of what sales can work, B the rest above the cut, C the leads that three
     times the capacity would reach, D those below.
@@ -143,18 +142,14 @@ def grades_at(curve: ValueCurve, probabilities: Floats) -> GradeSettings:
     Parameters
     ----------
     curve : solved.
-    probabilities : of the leads that are open now, which the score ranks.
+    cut : least probability to cross: where B begins.
     """
-    frame, worth = curve.frame, curve.best
+    frame = curve.frame
     inner = frame[frame["crossed"] <= curve.capacity / 2]["cut"]
     outer = frame[frame["crossed"] <= curve.capacity * 3]["cut"]
-    floors = [float(inner.min()) if len(inner) else worth, worth, float(outer.min())]
-    known = np.sort(probabilities[~np.isnan(probabilities)])
-    ranks = [100.0 * np.searchsorted(known, floor) / max(1, len(known)) for floor in floors]
-    a = float(np.clip(round(ranks[0], 1), 0.3, 99.9))
-    b = float(np.clip(round(ranks[1], 1), 0.2, a - 0.1))
-    c = float(np.clip(round(ranks[2], 1), 0.1, b - 0.1))
-    return GradeSettings(a=round(a, 1), b=round(b, 1), c=round(c, 1))
+    a = max(cut, float(inner.min())) if len(inner) else cut
+    c = min(cut, float(outer.min())) if len(outer) else cut
+    return GradeFloors(a=a, b=cut, c=c)
 
 
 def simulate(

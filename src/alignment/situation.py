@@ -7,7 +7,7 @@ it is first asked for and then kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -15,15 +15,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from alignment import funnel, goals, handoff
+from alignment import funnel, goals, handoff, lift, routing
 from alignment.agreement import Agreement
 from alignment.forecast import Forecast, forecast_wins, until_days
 from alignment.qualification import ValueCurve, drawn, grades_at, qualified, value_curve
 from features import FeatureMatrix, compute_features, open_leads
 from features.snapshots import is_open
 from history import History
+from history.assignments import no_assignments
+from history.spend import spend_by_campaign
 from models import ConversionModel, score
-from settings.agreement import AgreementSettings
+from models.scoring import grade
+from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
 
 Floats = npt.NDArray[np.float64]
@@ -68,6 +71,8 @@ class Situation:
     versions : of the agreement, oldest first.
     log : what sales said and what was changed, newest first.
     logged : the ledger as it was written.
+    spent : every word on what campaigns cost, as of `history.spend`.
+    assigned : which leads were given to whom, as of `history.assignments`.
     deal : value of a win in money; 0 when unknown.
     facts : about the model.
     kept : what pages have computed of it.
@@ -83,6 +88,8 @@ class Situation:
     versions: Sequence[Agreement] = ()
     log: Sequence[dict[str, Any]] = ()
     logged: pd.DataFrame | None = None
+    spent: pd.DataFrame | None = None
+    assigned: pd.DataFrame = field(default_factory=no_assignments)
     deal: float = 0.0
     facts: Facts = field(default_factory=Facts)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -118,7 +125,8 @@ class Situation:
     def crossed(self) -> pd.DataFrame:
         """The ledger of hand-offs."""
         hours = self.agreement.terms.handoff_hours
-        return handoff.ledger(self.history, now=self.now, hours=hours, logged=self.logged)
+        found = handoff.ledger(self.history, now=self.now, hours=hours, logged=self.logged)
+        return routing.owned(found, self.assigned)
 
     @cached_property
     def period(self) -> goals.Period:
@@ -168,7 +176,7 @@ class Situation:
         Probabilities by lead and week (NaN where a lead could not cross), the leads, and the
         share of leads that it was computed for.
         """
-        return weekly(self.history, self.model, self.now)
+        return self.once("quarter", lambda: weekly(self.history, self.model, self.now))
 
     @cached_property
     def curve(self) -> ValueCurve:
@@ -181,16 +189,49 @@ class Situation:
             lead_cost=self.terms.lead_cost,
         )
 
+    @cached_property
+    def spend(self) -> dict[str, float]:
+        """Money by campaign: as written down, else as configured."""
+        told = {} if self.spent is None else spend_by_campaign(self.spent)
+        return {**self.agreement.terms.spend, **told}
+
     @property
     def cut(self) -> float:
         """The least probability with which a lead crosses: agreed, else solved."""
-        agreed = self.agreement.terms.least_probability
-        return self.curve.best if agreed is None else agreed
+        terms = self.agreement.terms
+        if terms.least_probability is not None:
+            return terms.least_probability
+        return self.curve.best if terms.grades is None else terms.grades.b
 
     @cached_property
-    def grades(self) -> GradeSettings:
-        """The grades that follow from the solved cut."""
-        return grades_at(self.curve, self.probability)
+    def grades(self) -> GradeFloors:
+        """The grades that were agreed, else those that would follow from the cut."""
+        return self.agreement.terms.grades or grades_at(self.curve, self.cut)
+
+    def agreed_anew(self, grades: GradeSettings, **teamwork: Any) -> Situation:
+        """Return the same leads and scores under what both teams have agreed on since.
+
+        Parameters
+        ----------
+        grades : where each grade begins, where the agreement does not say so.
+        teamwork : the fields that both teams write: agreement, versions, log and so on.
+        """
+        kept = {"quarter": self.kept["quarter"]} if "quarter" in self.kept else {}
+        anew = replace(self, **teamwork, kept=kept)
+        points = self.frame["score"].to_numpy(dtype=float)
+        given = grade(points, self.probability, anew.agreement.grades(grades))
+        return replace(anew, frame=self.frame.assign(grade=given))
+
+    def solved(self, terms: AgreementSettings) -> AgreementSettings:
+        """Return terms with the cut and the grades that they lead to, to be agreed on.
+
+        They are solved once, when both teams agree, and hold until they agree again: a grade must
+        not mean another thing every day.
+        """
+        kept = {"quarter": self.quarter_view}
+        open_terms = terms.model_copy(update={"grades": None})
+        asked = replace(self, agreement=replace(self.agreement, terms=open_terms), kept=kept)
+        return open_terms.model_copy(update={"grades": asked.grades})
 
     @cached_property
     def worklist(self) -> pd.DataFrame:
@@ -201,10 +242,59 @@ class Situation:
         The columns of `frame`, and ``probability``, ``expected_value``, the dimensions of
         `described`, ``account_id``, ``engagements`` (30 days), ``stage``, ``state`` (waiting for
         sales, working, ready to cross, nurture), ``qualified``, ``because``, ``explored``,
-        ``handed_at``, ``due_at``, ``overdue``, ``cycle`` (crossings so far) and ``seen``
+        ``handed_at``, ``due_at``, ``overdue``, ``cycle`` (crossings so far), ``turn`` (number of
+        the crossing that it waits in), ``routed`` (why its owner has it) and ``seen``
         (dispositions so far).
         """
         return _worklist(self)
+
+    @cached_property
+    def assigning_now(self) -> list[dict[str, Any]]:
+        """Leads that somebody is given at this instant: lead_id, turn, owner and why."""
+        given = set(zip(self.assigned["lead_id"], self.assigned["turn"], strict=True))
+        asked = self.worklist[self.worklist["given"]]
+        rows = asked[["lead_id", "turn", "owner", "routed"]].rename(columns={"routed": "why"})
+        return [
+            {str(key): value for key, value in row.items()}
+            for row in rows.to_dict("records")
+            if (row["lead_id"], row["turn"]) not in given
+        ]
+
+    @cached_property
+    def overdue(self) -> pd.DataFrame:
+        """The part of the worklist that sales should have touched by now, the latest first."""
+        late = self.worklist["overdue"] & self.worklist["qualified"]
+        waits = self.worklist["state"] == "waiting"
+        return self.worklist[late & waits].sort_values(["due_at", "lead_id"], ignore_index=True)
+
+    @cached_property
+    def overdue_now(self) -> list[dict[str, Any]]:
+        """What a webhook is told of overdue hand-offs."""
+        return [
+            {
+                "lead_id": str(row["lead_id"]),
+                "turn": int(row["turn"]),
+                "handed_at": row["handed_at"].isoformat(),
+                "due_at": row["due_at"].isoformat(),
+                "owner": "" if row["owner"] == funnel.UNKNOWN else str(row["owner"]),
+                "grade": str(row["grade"]),
+            }
+            for row in self.overdue.to_dict("records")
+        ]
+
+    @cached_property
+    def floors(self) -> dict[str, float]:
+        """Probabilities below which a lead is left, by name; work without a price costs 0."""
+        worth = float(self.terms.win_value or 0.0)
+        cost = self.terms.lead_cost / worth if worth > 0 else 0.0
+        return {"the cut": self.cut, "what working it costs": cost}
+
+    @cached_property
+    def lifts(self) -> list[lift.Lift]:
+        """What leads that were drawn at random tell of the worth of the scores."""
+        versions = self.versions or [self.agreement]
+        days = min(90, self.horizon)
+        return lift.lifts(self.crossed, self.history, versions, until=self.now, days=days)
 
     @cached_property
     def crossing_now(self) -> list[dict[str, Any]]:
@@ -246,7 +336,7 @@ def observe(
     history : what happened.
     model, version : to score with.
     now : the cutoff.
-    grades : least score of each grade.
+    grades : least score of each grade, where the agreement has none.
     agreement : in force.
     top_reasons : per lead.
     more : further fields of `Situation`.
@@ -256,7 +346,8 @@ def observe(
     ValueError : the history holds no lead created before `now`.
     """
     matrix = compute_features(history, open_leads(history, now), model.features)
-    scored = score(model, matrix, grades=grades, top_reasons=top_reasons, version=version).frame
+    floors = agreement.grades(grades)
+    scored = score(model, matrix, grades=floors, top_reasons=top_reasons, version=version).frame
     last = f"probability_{model.horizons[-1]}d"
     ranked = scored.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
     return Situation(history, now, model, version, matrix, ranked, agreement, **more)
@@ -348,4 +439,27 @@ def _worklist(situation: Situation) -> pd.DataFrame:
     found["state"] = np.select(
         [working, waiting, found["qualified"]], ["working", "waiting", "ready"], "nurture"
     )
+    found["turn"] = found["cycle"] - (found["state"] == "waiting").astype(int)
+    return _routed(situation, found)
+
+
+def _routed(situation: Situation, found: pd.DataFrame) -> pd.DataFrame:
+    """Say who has each lead that waits for sales, and who is given those that nobody has."""
+    found["routed"], found["given"] = "", False
+    owners = situation.agreement.terms.owners
+    waits = found["state"].isin(["waiting", "ready"]) & found["qualified"]
+    if not owners or not waits.any():
+        return found
+    asked = found.loc[waits, ["lead_id", "turn", "owner", "segment"]]
+    known = situation.assigned.set_index(["lead_id", "turn"])
+    before = known.reindex(pd.MultiIndex.from_frame(asked[["lead_id", "turn"]].astype(object)))
+    had = asked["owner"].where(asked["owner"] != funnel.UNKNOWN, "")
+    kept = pd.Series(before["owner"].fillna("").to_numpy(dtype=object), index=asked.index)
+    asked = asked.assign(owner=kept.where(kept != "", had))
+    given = routing.route(asked, owners, routing.load_of(situation.assigned, situation.now))
+    why = pd.Series(before["why"].fillna("").to_numpy(dtype=object), index=asked.index)
+    given["routed"] = why.where(kept != "", given["routed"])
+    found.loc[waits, "routed"] = given["routed"]
+    found.loc[waits, "owner"] = given["owner"].where(given["owner"] != "", funnel.UNKNOWN)
+    found.loc[waits, "given"] = (asked["owner"] == "") & (given["owner"] != "")
     return found

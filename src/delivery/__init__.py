@@ -1,7 +1,17 @@
-"""Scores on their way to CRMs: a durable outbox, and what each vendor wants to be sent."""
+"""Words on their way to CRMs and webhooks: a durable outbox, and what each wants to be sent."""
 
 from delivery.outbox import Outbox
-from delivery.sender import Delivery, deliver
+from delivery.overdue import escalate
+from delivery.sender import RECEIVERS, Delivery, deliver
 from delivery.targets import TARGETS, Target, target_of
 
-__all__ = ["TARGETS", "Delivery", "Outbox", "Target", "deliver", "target_of"]
+__all__ = [
+    "RECEIVERS",
+    "TARGETS",
+    "Delivery",
+    "Outbox",
+    "Target",
+    "deliver",
+    "escalate",
+    "target_of",
+]

@@ -153,6 +153,12 @@ class Outbox:
             gone = OUTBOX.delete().where(OUTBOX.c.record == record)
             return int(connection.execute(gone).rowcount)
 
+    def payloads(self, target: str) -> dict[str, dict[str, Any]]:
+        """Return what a target was told last, or is to be told, by record."""
+        query = select(OUTBOX.c.record, OUTBOX.c.payload).where(OUTBOX.c.target == target)
+        with self.engine.connect() as connection:
+            return {str(row.record): json.loads(row.payload) for row in connection.execute(query)}
+
     def rows(self) -> pd.DataFrame:
         """Return all rows: target, record, state, attempts, not_before and problem."""
         columns = ["target", "record", "state", "attempts", "not_before", "problem"]

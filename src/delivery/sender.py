@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -16,9 +16,12 @@ import httpx
 import pandas as pd
 
 from delivery.outbox import WAITING, Item, Outbox
+from delivery.overdue import Overdue
 from delivery.targets import TARGETS, Target
 from settings.settings import CrmSettings
 
+RECEIVERS: Mapping[str, type[Target]] = {**TARGETS, Overdue.name: Overdue}
+"""Everybody whom the outbox may have something for."""
 MOST_ATTEMPTS = 8
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 3600.0
@@ -62,7 +65,7 @@ def deliver(
     chance : spreads retries, so that many senders do not come back at once.
     """
     done = Delivery()
-    for name, make in TARGETS.items():
+    for name, make in RECEIVERS.items():
         target = make(crm)
         while items := outbox.claim(clock(), WAITING, target.most, name):
             if target.problem:

@@ -23,11 +23,11 @@ Verdict = dict[str, str]
 
 
 class Target(ABC):
-    """A CRM that scores are written to.
+    """Somebody who is told over HTTP.
 
     Parameters
     ----------
-    crm : where it is and with which secret.
+    crm : where they are and with which secret.
     """
 
     name: str
@@ -44,16 +44,20 @@ class Target(ABC):
 
     @abstractmethod
     def request(self, items: Sequence[Item]) -> httpx.Request:
-        """Return the request that tells the CRM about these records."""
-
-    @abstractmethod
-    def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is sent of a score with the keys of `POST /score`."""
+        """Return the request that tells them about these records."""
 
     def verdicts(self, items: Sequence[Item], answer: httpx.Response) -> Verdict:
         """Read a 2xx answer; all is accepted unless the vendor says otherwise."""
         del answer
         return {item.record: "" for item in items}
+
+
+class Crm(Target):
+    """A CRM that scores are written to."""
+
+    @abstractmethod
+    def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is sent of a score with the keys of `POST /score`."""
 
 
 def _properties(score: Mapping[str, Any], before: str, after: str = "") -> dict[str, Any]:
@@ -74,7 +78,7 @@ def words(score: Mapping[str, Any]) -> str:
     return "; ".join(str(reason["label"]) for reason in reasons)[:255]
 
 
-class HubSpot(Target):
+class HubSpot(Crm):
     """Batch update of contacts."""
 
     name, most = "hubspot", 100
@@ -110,7 +114,7 @@ class HubSpot(Target):
         }
 
 
-class Salesforce(Target):
+class Salesforce(Crm):
     """Composite sObject collections, some of which may fail."""
 
     name, most = "salesforce", 200
@@ -156,7 +160,7 @@ class Salesforce(Target):
         return found
 
 
-class Odoo(Target):
+class Odoo(Crm):
     """The secret URL of an inbound webhook, one record a call."""
 
     name, most = "odoo", 1
@@ -177,7 +181,7 @@ class Odoo(Target):
         return httpx.Request("POST", self.crm.odoo_url, json={**item.payload, "id": number})
 
 
-class Dynamics(Target):
+class Dynamics(Crm):
     """Predictive scores, one record a call."""
 
     name, most = "dynamics", 1
@@ -219,13 +223,13 @@ def predictive_score(score: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-TARGETS: dict[str, type[Target]] = {
+TARGETS: dict[str, type[Crm]] = {
     target.name: target for target in (HubSpot, Salesforce, Odoo, Dynamics)
 }
 """Every CRM by name."""
 
 
-def target_of(name: str, crm: CrmSettings) -> Target:
+def target_of(name: str, crm: CrmSettings) -> Crm:
     """Return a CRM by name.
 
     Raises

@@ -30,6 +30,8 @@ from features.vocabulary import Vocabulary
 from history import History
 
 WINDOWS: tuple[int | None, ...] = (7, 30, 90, None)
+_UNWANTED = re.compile(r"unsubscri|opt.?out|bounce|complain|spam", re.IGNORECASE)
+"""Kinds of engagement that say no: more of them never makes a lead likelier."""
 
 
 def default_features(history: History, until: pd.Timestamp | None = None) -> tuple[Feature, ...]:
@@ -144,6 +146,7 @@ def recency(words: Vocabulary) -> Iterator[Feature]:
         "engagements",
         "days_since_last",
         unit="days",
+        monotone=-1,
     )
     yield Feature(
         "days_since_first_engagement",
@@ -174,6 +177,7 @@ def kinds(words: Vocabulary) -> Iterator[Feature]:
                 "count",
                 where={"kind": (kind,)},
                 window_days=window,
+                monotone=-1 if _UNWANTED.search(kind) else 0,
             )
 
 
@@ -228,6 +232,7 @@ def teams(words: Vocabulary) -> Iterator[Feature]:
                 "count",
                 where={"direction": (direction,)},
                 window_days=window,
+                monotone=1 if direction == "inbound" else 0,
             )
         yield Feature(
             f"days_since_{slug(direction)}",
@@ -236,6 +241,7 @@ def teams(words: Vocabulary) -> Iterator[Feature]:
             "days_since_last",
             where={"direction": (direction,)},
             unit="days",
+            monotone=-1 if direction == "inbound" else 0,
         )
 
 
@@ -337,6 +343,7 @@ def dispositions(words: Vocabulary) -> Iterator[Feature]:
             "count",
             where={"action": (action,)},
             group="sales effort",
+            monotone={"accept": 1, "reject": -1, "recycle": 0}[action],
         )
     if words.dispositions:
         yield Feature(
@@ -419,6 +426,7 @@ def account(words: Vocabulary) -> Iterator[Feature]:
             column="lead_id",
             window_days=window,
             group="account",
+            monotone=1,
         )
     if words.kinds:
         yield Feature(
@@ -438,6 +446,7 @@ def account(words: Vocabulary) -> Iterator[Feature]:
                 "count",
                 where={"stage": (stage,)},
                 group="account",
+                monotone=1 if stage == "won" else 0,
             )
 
 

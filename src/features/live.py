@@ -65,6 +65,7 @@ class LiveEngine:
                 self._plans[source] = (compile_plan(ours), ours)
         self._lines = lines_of(features)
         self._texts = [feature.is_text for feature in features]
+        self._attributes = [each for each in features if each.source in ("lead", "account")]
         self._stage = compile_plan([STAGE_FEATURE])
         self._value = compile_plan([_VALUE])
 
@@ -95,7 +96,10 @@ class LiveEngine:
             for source, (plan, ours) in self._plans.items()
         }
         reader = _Attributes(known, lead_ids, as_of, self._value)
-        out, strings = evaluate(self.features, self._lines, passes, cutoffs, reader.values)
+        attributes = reader.all(self._attributes)
+        out, strings = evaluate(
+            self.features, self._lines, passes, cutoffs, lambda each: attributes[each.name]
+        )
         lines = iter(out)
         return LiveValues(
             tuple(
@@ -231,8 +235,23 @@ class _Attributes:
             for entity, found in (("lead", leads), ("account", accounts))
         }
 
-    def values(self, feature: Feature) -> npt.NDArray[Any]:
-        """Return the values of a feature of source ``lead`` or ``account``."""
+    def all(self, features: Sequence[Feature]) -> dict[str, npt.NDArray[Any]]:
+        """Return the values of features of source ``lead`` or ``account``, by name.
+
+        Plain numbers are brought to floats all at once: one by one is most of the time.
+        """
+        raw = {each.name: self._raw(each) for each in features}
+        plain = [
+            each.name
+            for each in features
+            if not each.categorical and not any(type(value) is str for value in raw[each.name])
+        ]
+        floats = np.array([raw[name] for name in plain], dtype=np.float64)
+        found: dict[str, npt.NDArray[Any]] = dict(zip(plain, floats, strict=True))
+        rest = (each for each in features if each.name not in found)
+        return found | {each.name: typed_plain(raw[each.name], each) for each in rest}
+
+    def _raw(self, feature: Feature) -> list[Any]:
         field, entity = str(feature.column), str(feature.source)
         raw = [fixed.get(field) for fixed in self._fixed[entity]]
         if self._changes:
@@ -240,7 +259,7 @@ class _Attributes:
                 changes = self._changes.get((entity, each or "", field))
                 if changes:
                     raw[place] = self._changed(changes, place)
-        return typed_plain(raw, feature)
+        return raw
 
     def _changed(self, changes: Sequence[tuple[Any, ...]], place: int) -> Any:
         """Read a field's history through the same kernel as everything else."""

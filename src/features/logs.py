@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.layout import MISSING, Rows
-from features.sorting import sort_by_group
 from history import History
+from history.sorting import sort_by_group
 
 IntArray = npt.NDArray[np.int64]
 CodeArray = npt.NDArray[np.int32]

@@ -131,7 +131,7 @@ def open_by_stage(
     lead, as_of : codes of the leads, and cutoffs in UTC microseconds.
     """
     last = plan.run(log, group=lead, as_of=as_of)[0]
-    closing = np.append(np.isin(log.categories[0].astype(str), list(CLOSING_STAGES)), False)
+    closing = np.array([*(str(name) in CLOSING_STAGES for name in log.categories[0]), False])
     return ~closing[last.astype(np.int64)]
 
 

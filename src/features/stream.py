@@ -86,7 +86,9 @@ def deal(folder: Path, snapshots: Path, scratch: Path, *, parts: int, memory: st
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET memory_limit = '{memory}'")
         connection.execute("SET preserve_insertion_order = false")
-        connection.execute("SET enable_progress_bar = false")
+        # Only where it is on: in a notebook without ipywidgets it is off, and may not be touched.
+        if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+            connection.execute("SET enable_progress_bar = false")
         leads = connection.read_parquet(str(folder / "leads.parquet"))
         account = "account_id" if "account_id" in leads.columns else "NULL"
         connection.execute(

@@ -97,9 +97,13 @@ class TrainingSet(FeatureMatrix):
         )
 
     def frame(self) -> pd.DataFrame:
-        """Return everything as one pandas frame, for a notebook."""
+        """Return everything as one pandas frame, for a notebook: snapshots, values, labels.
+
+        Labels are named as ``converted_90d``; what names a snapshot is there once.
+        """
         labels = self.labels.rename(columns=lambda horizon: f"converted_{horizon}d")
-        return pd.concat([self.snapshots, self.values, labels], axis=1)
+        values = self.values.drop(columns=self.snapshots.columns, errors="ignore")
+        return pd.concat([self.snapshots, values, labels], axis=1)
 
 
 def arrow_schema(features: Sequence[Feature]) -> pa.Schema:

@@ -27,7 +27,7 @@ EARLIEST = pd.Timestamp("1970-01-01", tz="UTC").as_unit("us")
 LATEST = pd.Timestamp("2200-01-01", tz="UTC").as_unit("us")
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _ZONE = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
-_MISSING = frozenset({"", "nan", "NaN", "NULL", "null", "None", "NaT", "<NA>"})
+MISSING_WORDS = frozenset({"", "nan", "NaN", "NULL", "null", "None", "NaT", "<NA>"})
 LARGEST_NUMBER = 1e13
 """Beyond it money in minor units would no longer be exact."""
 
@@ -115,11 +115,11 @@ def texts(values: pd.Series) -> pd.Series:
         whole = values.dropna().mod(1).eq(0).all()
         values = values.astype("Int64") if whole else values
     clean = values.astype("str").str.strip()
-    return clean.where(~clean.isin(_MISSING).to_numpy())
+    return clean.where(~clean.isin(MISSING_WORDS).to_numpy())
 
 
 def _blank(values: pd.Series) -> pd.Series:
-    return values.isna() | values.astype("str").str.strip().isin(_MISSING)
+    return values.isna() | values.astype("str").str.strip().isin(MISSING_WORDS)
 
 
 def _attribute(values: pd.Series) -> pd.Series:
@@ -245,7 +245,8 @@ def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
     ids = pd.Series(index=frame.index, dtype="str")
     if absent.any():
         names = [name for name in table.names if name not in (table.key, "recorded_at")]
-        rows = frame.loc[absent, names].astype("str").fillna("")
+        rows = frame.loc[absent, names]
+        rows = pd.DataFrame({name: _written(rows[name]) for name in names}, index=rows.index)
         joined = rows.agg("\x1f".join, axis=1) if names else rows.index.astype("str")
         ids[absent] = [
             hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in joined
@@ -254,6 +255,17 @@ def _derived_ids(table: Table, frame: pd.DataFrame) -> pd.Series:
         place = frame["stage"].map({stage: f"{rank}-" for rank, stage in enumerate(STAGES)})
         ids = ids.where(~absent, place.astype("str").fillna("") + ids)
     return ids
+
+
+def _written(values: pd.Series) -> pd.Series:
+    """Write each value in a way that does not depend on the others: pandas aligns fractions."""
+    if not isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values.astype("str").fillna("")
+    whole = values.dt.floor("s").astype("str").fillna("")
+    split = (values.dt.microsecond > 0).to_numpy()
+    fraction = values[split].dt.strftime(".%f")
+    whole[split] = whole[split].str[:19] + fraction + whole[split].str[19:]
+    return whole
 
 
 def _mark_duplicates(

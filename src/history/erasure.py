@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from history.schema import HANDOFFS, MOVED, QUARANTINE, SCORES, STORED
+from history.schema import ASSIGNMENTS, HANDOFFS, MOVED, QUARANTINE, SCORES, STORED
+
+_BESIDE = {"handoffs": HANDOFFS, "assignments": ASSIGNMENTS, "scores": SCORES}
+"""Tables beside the history that speak of leads."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def erase(connection: Connection, lead_id: str) -> dict[str, int]:
     How many rows went, by table.
     """
     removed = {}
-    for name, table in {**STORED, "handoffs": HANDOFFS, "scores": SCORES}.items():
+    for name, table in {**STORED, **_BESIDE}.items():
         if "lead_id" in table.c:
             ours = table.c.lead_id == lead_id
         elif name == "attribute_history":

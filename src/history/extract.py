@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from history.history import History
+
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
@@ -53,6 +55,20 @@ class Extract:
     gone: frozenset[str] = field(default_factory=frozenset)
     marks: Mapping[str, Any] | None = None
     partial: bool = False
+
+    @classmethod
+    def of(cls, history: History, format: str) -> Extract:
+        """Return a history in memory as a source, for `Store.ingest`.
+
+        Parameters
+        ----------
+        history : what happened, such as the sample company.
+        format : the name that the store keeps it under.
+        """
+        tables = {
+            name: RawTable(frame, f"{format} {name}") for name, frame in history.frames().items()
+        }
+        return cls(format, tables, history.current_only, history.observed_until)
 
     def observed(self, until: pd.Timestamp) -> Extract:
         """Return the extract with somebody's word on until when it is complete."""

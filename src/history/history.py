@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from history.sorting import sort_by_group
 from history.tables import TABLES, Table
 
 UTC_MICROSECONDS = pd.DatetimeTZDtype(unit="us", tz="UTC")
@@ -198,20 +199,31 @@ _ORDER = {
 
 
 def _ordered(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    if not len(frame):
+        return frame
     *keys, last = _ORDER.get(table.name, ["lead_id", "occurred_at", table.key])
-    ranks = [_ranks(frame[name]) for name in reversed(keys)]
-    order = np.lexsort(ranks) if ranks else np.arange(len(frame))
-    sorted_ranks = [each[order] for each in ranks]
-    same = np.ones(max(0, len(frame) - 1), dtype=bool)
-    for each in sorted_ranks:
-        same &= each[1:] == each[:-1]
+    ranks = [_ranks(frame[name]) for name in keys]
+    order = _order(ranks, len(frame))
+    same = np.ones(len(frame) - 1, dtype=bool)
+    for each in ranks:
+        placed = each[order]
+        same &= placed[1:] == placed[:-1]
     # Ids are long and decide between equals alone: only those are compared.
-    tied = np.append(same, False) | np.insert(same, 0, False) if len(frame) else same
+    tied = np.append(same, False) | np.insert(same, 0, False)
     if tied.any():
         rows = order[tied]
-        by_id = np.lexsort((_ranks(frame[last].iloc[rows]), *(each[rows] for each in ranks)))
+        by_id = np.lexsort((_ranks(frame[last].iloc[rows]), *(each[rows] for each in ranks[::-1])))
         order[tied] = rows[by_id]
     return frame.take(order).reset_index(drop=True)
+
+
+def _order(ranks: Sequence[npt.NDArray[np.int64]], length: int) -> npt.NDArray[np.int64]:
+    """Return the rows in the order of their ranks, of which the first weighs most."""
+    if not ranks:
+        return np.arange(length)
+    if len(ranks) == 2:  # the big tables: by lead and time
+        return sort_by_group(ranks[0], ranks[1], int(ranks[0].max()) + 1)[0]
+    return np.lexsort(ranks[::-1])
 
 
 def _ranks(values: pd.Series) -> npt.NDArray[np.int64]:

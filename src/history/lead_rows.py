@@ -9,12 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
-from history.errors import StoreError
 from history.schema import STORED
 from history.store import Store
 
@@ -100,10 +97,12 @@ def read_lead_rows(
     StoreError : the store cannot be read.
     """
     wanted = list(dict.fromkeys(lead_ids))
-    with store.reading() as connection:
-        own = _read(connection, "leads_by_id", wanted)
+    mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
+    with store.cursor() as cursor:
+        ask = partial(_read, cursor, mark)
+        own = ask("leads_by_id", wanted)
         accounts = sorted({row[2] for row in own if row[2] is not None} | set(account_ids))
-        colleagues = _read(connection, "leads_by_account", accounts)
+        colleagues = ask("leads_by_account", accounts)
         leads = {row[0]: Lead(row[1], row[2], {}) for row in colleagues}
         leads |= {row[0]: Lead(row[1], row[2], json.loads(row[3])) for row in own}
         mine = [each for each in wanted if each in leads]
@@ -112,14 +111,11 @@ def read_lead_rows(
         kept = None if of_colleagues is None else frozenset(of_colleagues) | _ALWAYS
         return LeadRows(
             leads,
-            {
-                row[0]: Account(row[1], json.loads(row[2]))
-                for row in _read(connection, "accounts", accounts)
-            },
-            _changes(_read(connection, "changes", [*mine, *accounts])),
-            _read(connection, "engagements", mine) + _read(connection, "engagements", others, kept),
-            _read(connection, "outcomes", mine) + _read(connection, "outcomes", others, kept),
-            _read(connection, "dispositions", mine),
+            {row[0]: Account(row[1], json.loads(row[2])) for row in ask("accounts", accounts)},
+            _changes(ask("changes", [*mine, *accounts])),
+            ask("engagements", mine) + ask("engagements", others, kept),
+            ask("outcomes", mine) + ask("outcomes", others, kept),
+            ask("dispositions", mine),
         )
 
 
@@ -148,23 +144,18 @@ def _sql(query: str, count: int, mark: str, kept: frozenset[str] | None) -> str:
 
 
 def _read(
-    connection: Connection, query: str, ids: Sequence[str], kept: frozenset[str] | None = None
+    cursor: Any,
+    mark: str,
+    query: str,
+    ids: Sequence[str],
+    kept: frozenset[str] | None = None,
 ) -> list[Row]:
     """Ask the driver itself: what SQLAlchemy adds to a query takes longer than these queries."""
-    if not ids:
-        return []
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     found: list[Row] = []
-    cursor = connection.connection.cursor()
-    try:
-        for start in range(0, len(ids), _CHUNK):
-            part = tuple(ids[start : start + _CHUNK])
-            cursor.execute(_sql(query, len(part), mark, kept), part)
-            found += cursor.fetchall()
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise StoreError(str(error).splitlines()[0]) from error
-    finally:
-        cursor.close()
+    for start in range(0, len(ids), _CHUNK):
+        part = tuple(ids[start : start + _CHUNK])
+        cursor.execute(_sql(query, len(part), mark, kept), part)
+        found += cursor.fetchall()
     return found
 
 

@@ -47,6 +47,38 @@ def _table(connection: Any, name: str) -> pd.DataFrame:
     return _frame(TABLES[name], _typed(TABLES[name], arrow))
 
 
+def read_beside_writers(cursor: Any) -> dict[str, pd.DataFrame]:
+    """Read all tables with the store's own driver, a part at a time.
+
+    It takes longer than `read_tables`, but copies no file: a service may do it again and again.
+
+    Parameters
+    ----------
+    cursor : of the store.
+    """
+    return {name: _frame(TABLES[name], _read_all(cursor, name)) for name in TABLES}
+
+
+def _read_all(cursor: Any, name: str) -> pd.DataFrame:
+    stored = STORED[name]
+    kinds = {column.name: column.kind for column in TABLES[name].columns}
+    names = [column.name for column in stored.columns]
+    schema = pa.schema([(each, _PLAIN.get(kinds.get(each, ""), pa.string())) for each in names])
+    cursor.execute(f"SELECT {', '.join(names)} FROM {name}")  # noqa: S608  names of our own schema
+    parts = []
+    while rows := cursor.fetchmany(_PART):
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(each, kind) for each, kind in zip(columns, schema.types, strict=True)]
+        parts.append(pa.record_batch(arrays, schema=schema))
+    if not parts:
+        return pd.DataFrame(columns=names)
+    return _typed(TABLES[name], pa.Table.from_batches(parts, schema))
+
+
+_PART = 20_000
+_PLAIN = {"time": pa.int64(), "number": pa.float64()}
+
+
 def read_rows(
     connection: Connection, name: str, column: str, values: Sequence[str]
 ) -> pd.DataFrame:

@@ -117,6 +117,28 @@ HANDOFFS = Table(
     Column("model_version", Text, nullable=False),
 )
 
+ASSIGNMENTS = Table(
+    "assignments",
+    metadata,
+    Column("lead_id", Text, primary_key=True),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+SPEND = Table(
+    "spend",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("campaign", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("amount", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_spend_campaign", "campaign", "day"),
+)
+
 CHANGES = Table(
     "changes",
     metadata,

@@ -10,16 +10,23 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import orjson
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from history.history import UTC_MICROSECONDS, micros
 from history.schema import SCORE_COLUMNS, SCORES
 from history.store import Store
 
 _TIMES = ("as_of", "scored_at")
+_WEEK_US, _MONDAY_US = 7 * 86_400_000_000, 4 * 86_400_000_000
+"""A week, and the first Monday after 1970 began."""
+_AT_ONCE_US = 86_400_000_000
 _LISTS = ("horizons", "probabilities", "reasons", "features")
 
 
@@ -53,6 +60,90 @@ class ServedScore:
     features: Sequence[Any]
     feature_us: int
     model_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkScores:
+    """Many scores that were served at once, without reasons and features.
+
+    There are too many of them to keep what the history gives again at any time.
+
+    Parameters
+    ----------
+    lead_ids : as the caller sent them.
+    as_of : cutoffs, UTC microseconds.
+    scored_at : when, for all.
+    model_version, horizons : as in `ServedScore`.
+    probabilities : shape (leads, horizons).
+    scores, grades, statuses : as in the answer.
+    feature_us, model_us : what one lead's part of the work took.
+    """
+
+    lead_ids: Sequence[str]
+    as_of: npt.NDArray[np.int64]
+    scored_at: int
+    model_version: str
+    horizons: tuple[int, ...]
+    probabilities: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    grades: Sequence[str]
+    statuses: Sequence[str]
+    feature_us: int
+    model_us: int
+
+
+def write_bulk(store: Store, served: BulkScores) -> None:
+    """Write many scores durably, all of them or none, through the driver itself.
+
+    Raises
+    ------
+    StoreError : the store cannot be written.
+    """
+    if not served.lead_ids:
+        return
+    same = (served.model_version, _json(served.horizons))
+    rest = ("[]", _columns_id(()), "[]", served.feature_us, served.model_us)
+    rows = [
+        (lead, at, served.scored_at, *same, _json(chances), chances[-1], *graded, *rest)
+        for lead, at, chances, *graded in zip(
+            served.lead_ids,
+            served.as_of.tolist(),
+            served.probabilities.tolist(),
+            served.scores.tolist(),
+            served.grades,
+            served.statuses,
+            strict=True,
+        )
+    ]
+    mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
+    names = [column.name for column in SCORES.columns if column.name != "number"]
+    marks = ", ".join([mark] * len(names))
+    with store.writing() as connection:
+        _remember(connection, {_columns_id(()): ()})
+        connection.exec_driver_sql(
+            f"INSERT INTO scores ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  our own names
+            rows,
+        )
+
+
+def prune_scores(store: Store, before: pd.Timestamp, most: int = 1_000) -> int:
+    """Delete scores that were made before an instant, the oldest first; return how many.
+
+    Parameters
+    ----------
+    store : of the history.
+    before : exclusive.
+    most : at once: a writer that waits must not wait long.
+
+    Raises
+    ------
+    StoreError : the store cannot be written.
+    """
+    old = select(SCORES.c.number).where(SCORES.c.scored_at < micros(before))
+    old = old.order_by(SCORES.c.scored_at).limit(most)
+    with store.writing() as connection:
+        gone = connection.execute(SCORES.delete().where(SCORES.c.number.in_(old)))
+        return int(gone.rowcount)
 
 
 def write_scores(store: Store, served: Sequence[ServedScore]) -> None:
@@ -121,6 +212,50 @@ def read_scores(
     return frame
 
 
+def read_promises(store: Store, *, horizons: Sequence[int]) -> pd.DataFrame:
+    """Read what served scores promised, one a lead, week and model version: the first of each.
+
+    A score of a past instant, of a closed or an unknown lead promises nothing.
+
+    Parameters
+    ----------
+    store : of the history.
+    horizons : days; scores that lack one of them have no value there.
+
+    Returns
+    -------
+    Frame with ``lead_id``, ``as_of``, ``cohort`` (start of the week, Mondays, UTC),
+    ``model_version`` and a ``probability_{h}d`` for each horizon.
+
+    Raises
+    ------
+    StoreError : the store cannot be read.
+    """
+    week = (SCORES.c.as_of - _MONDAY_US) // _WEEK_US
+    first = (
+        select(func.min(SCORES.c.number))
+        .where(SCORES.c.status == "ok", SCORES.c.scored_at - SCORES.c.as_of < _AT_ONCE_US)
+        .group_by(SCORES.c.lead_id, week, SCORES.c.model_version)
+    )
+    wanted = ("lead_id", "as_of", "model_version", "horizons", "probabilities")
+    query = select(*(SCORES.c[name] for name in wanted)).where(SCORES.c.number.in_(first))
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(SCORES.c.number)).all()
+    frame = pd.DataFrame(rows, columns=list(wanted))
+    as_of = frame["as_of"].astype("int64")
+    monday = (as_of - _MONDAY_US) // _WEEK_US * _WEEK_US + _MONDAY_US
+    for name, instants in (("as_of", as_of), ("cohort", monday)):
+        frame[name] = pd.to_datetime(instants, unit="us", utc=True).astype(UTC_MICROSECONDS)
+    given = [
+        dict(zip(json.loads(days), json.loads(chances), strict=True))
+        for days, chances in zip(frame.pop("horizons"), frame.pop("probabilities"), strict=True)
+    ]
+    for horizon in horizons:
+        column = [each.get(horizon, float("nan")) for each in given]
+        frame[f"probability_{horizon}d"] = pd.Series(column, dtype="float64")
+    return frame
+
+
 def feature_frame(store: Store, scores: pd.DataFrame) -> pd.DataFrame:
     """Return the feature values that scores were made of, one column a feature.
 
@@ -153,28 +288,27 @@ def _row(each: ServedScore) -> dict[str, Any]:
         "as_of": each.as_of,
         "scored_at": each.scored_at,
         "model_version": each.model_version,
-        "horizons": json.dumps(each.horizons),
-        "probabilities": json.dumps(each.probabilities),
+        "horizons": _json(each.horizons),
+        "probabilities": _json(each.probabilities),
         "probability": each.probabilities[-1],
         "score": each.score,
         "grade": each.grade,
         "status": each.status,
-        "reasons": json.dumps(each.reasons),
-        "columns_id": _columns_id(each.names),
-        "features": json.dumps([_plain(value) for value in each.features]),
+        "reasons": _json(each.reasons),
+        "columns_id": _columns_id(tuple(each.names)),
+        "features": _json(each.features),
         "feature_us": each.feature_us,
         "model_us": each.model_us,
     }
 
 
-def _plain(value: Any) -> str | float | None:
-    if value is None or isinstance(value, str):
-        return value
-    number = float(value)
-    return number if number - number == 0.0 else None
+def _json(value: Any) -> str:
+    """Write JSON, what is no number as null: this is done beside requests, and must be quick."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _columns_id(names: Sequence[str]) -> str:
+@lru_cache(maxsize=64)
+def _columns_id(names: tuple[str, ...]) -> str:
     return hashlib.blake2b("\x1f".join(names).encode(), digest_size=8).hexdigest()
 
 

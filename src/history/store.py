@@ -20,7 +20,7 @@ from history.history import History, micros
 from history.ingest_report import IngestReport, count_waiting
 from history.meta import get_meta, set_meta
 from history.moved import follow
-from history.reading import read_rows, read_tables
+from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, SCHEMA_VERSION, STORED, metadata
 from history.tables import TABLES
@@ -159,6 +159,19 @@ class Store:
             )
         return history if until is None else replace(history, observed_until=until)
 
+    def live_history(self, observed_until: pd.Timestamp) -> History:
+        """Read everything beside the writers, as a service does.
+
+        Parameters
+        ----------
+        observed_until : what the history says of its own end.
+        """
+        with self._reading() as connection:
+            named = get_meta(connection, "current_only") or []
+        with self.cursor() as cursor:
+            frames = read_beside_writers(cursor)
+        return History.from_frames(frames, observed_until=observed_until, current_only=named)
+
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
         """Read the history of a few leads and of their colleagues, for one request.
 
@@ -195,6 +208,25 @@ class Store:
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a connection that takes no lock of a writer."""
         return self._reading()
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """Open a cursor of the driver, for reading where every tenth of a millisecond counts.
+
+        It takes no lock of a writer; marks of parameters are those of the driver.
+        """
+        with _told(self.name):
+            connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise StoreError(f"{self.name}: {str(error).splitlines()[0]}") from error
+        finally:
+            connection.close()  # back to the pool, which ends what was begun
 
     def quarantine(self) -> pd.DataFrame:
         """Return the rows that were set aside, the newest first."""

@@ -64,7 +64,7 @@ def agree(
                 f"{name}: a change of the agreement is kept with who made it and why"
             )
     with store.writing() as connection:
-        _lock(connection, AGREEMENTS)
+        lock(connection, AGREEMENTS)
         latest = connection.execute(select(func.max(AGREEMENTS.c.version))).scalar_one() or 0
         if latest != seen:
             raise ConflictError(
@@ -109,7 +109,7 @@ def hand_over(store: Store, rows: Sequence[Mapping[str, Any]]) -> int:
     if not ready:
         return 0
     with store.writing() as connection:
-        _lock(connection, HANDOFFS)
+        lock(connection, HANDOFFS)
         there: set[str] = set()
         ids = [row["handoff_id"] for row in ready]
         for start in range(0, len(ids), 500):
@@ -244,7 +244,7 @@ def _handoff(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lock(connection: Connection, table: Table) -> None:
+def lock(connection: Connection, table: Table) -> None:
     """Keep other writers of a table waiting; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")

@@ -19,6 +19,7 @@ from models.calibration import Calibrator, Platt, calibrator_from_state
 from models.encoding import encode, encode_columns
 from models.errors import ModelError
 from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
+from models.plugged import PluggedModel
 from models.storage import read_state, write_state
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +29,7 @@ _ESTIMATORS: Mapping[str, Any] = {
     "logistic": LogisticModel,
     "boosting": SmallBoosting,
     "blend": LogitBlend,
+    "plugged": PluggedModel,
 }
 
 

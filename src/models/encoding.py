@@ -211,10 +211,14 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sk
         values = (np.where(missing, self.medians_, _signed_log(X)) - self.centers_) / self.scales_
         last_width = self.codes_[-1] + 1 if self.category_[-1] else 1 + self.indicator_[-1]
         design = np.zeros((len(X), int(self.starts_[-1] + last_width)))
-        numeric = ~self.category_
-        design[:, self.starts_[numeric]] = values[:, numeric]
-        design[:, self.starts_[self.indicator_] + 1] = missing[:, self.indicator_]
         places = np.flatnonzero(self.category_)
+        numeric = np.flatnonzero(~self.category_) if len(places) else slice(None)
+        design[:, self.starts_[numeric]] = values[:, numeric]
+        flagged = np.flatnonzero(self.indicator_)
+        if len(flagged):
+            design[:, self.starts_[flagged] + 1] = missing[:, flagged]
+        if not len(places):
+            return design
         last = self.codes_[places]
         code = np.where(missing[:, places], last, np.minimum(X[:, places], last)).astype(np.int64)
         design[np.arange(len(X))[:, None], self.starts_[places] + code] = 1.0

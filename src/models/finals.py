@@ -1,40 +1,52 @@
-"""The last word of a search: its best linear and its best boosted part, weighed on more rows.
+"""The last word of a search: its best parts, weighed on more rows, and the simplest that will do.
 
 The trials of a search look at a sample of the rows, since there are many of them. Where conversions
-are rare the sample holds few, and the order of the trials is half chance. Between the two kinds
-of model, which err differently, all rows decide.
+are rare the sample holds few, and the order of the trials is half chance. Between linear and
+boosted models, which err differently, all rows decide; and between models of which none is
+better by more than chance, the simplest wins, since the best of many is in part the luckiest
+(the rule of one standard error: Breiman, Friedman, Olshen and Stone, Classification and
+Regression Trees, 1984, section 3.4.3).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.fitting import Fitting, directions, make_folds
 from models.metrics import log_losses
-from models.recipe import Recipe
+from models.recipe import Buildable, Recipe
 
 Floats = npt.NDArray[np.float64]
+
 WEIGHTS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
+"""Of the boosted part in what is compared; 0 is the linear part alone."""
+
 _MOST_ROWS = 60_000
 
 
 def play_off(
-    training_set: TrainingSet, horizon: int, linear: Recipe, boosted: Recipe, fitting: Fitting
+    training_set: TrainingSet,
+    horizon: int,
+    linear: Recipe,
+    boosted: Sequence[Recipe],
+    fitting: Fitting,
 ) -> Recipe:
-    """Return the mixture of two recipes with the least log loss on the forward folds.
+    """Return the simplest mixture that is within one standard error of the best.
 
     Parameters
     ----------
     training_set : snapshots whose label for `horizon` is known.
     horizon : in days.
     linear : its C is used.
-    boosted : its trees are used.
+    boosted : their trees are used; the simplest first.
     fitting : folds, seed and workers.
 
     Returns
@@ -42,22 +54,85 @@ def play_off(
     A logistic regression, a boosting, or a blend of the two with its weight.
     """
     ways = directions(training_set)
+    folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
 
     def losses(number: int) -> Floats:
+        """Return what each row of a fold loses, shape (boosted, weights, rows)."""
         fold = folds[number]
-        parts = (
-            linear.linear(fold.categorical),
-            boosted.boosting(fold.categorical, ways, fitting.seed),
-        )
-        raw = [part.fit(fold.X, fold.y).decision_function(fold.X_test) for part in parts]
-        mixed = [(1 - weight) * raw[0] + weight * raw[1] for weight in WEIGHTS]
-        return np.array([log_losses(expit(each), fold.y_test).mean() for each in mixed])
+        parts = [linear.linear(fold.categorical)]
+        parts += [each.boosting(fold.categorical, ways, fitting.seed) for each in boosted]
+        base, *raw = (part.fit(fold.X, fold.y).decision_function(fold.X_test) for part in parts)
+        mixed = [[(1 - w) * base + w * each for w in WEIGHTS] for each in raw]
+        return np.array([[log_losses(expit(p), fold.y_test) for p in row] for row in mixed])
 
-    folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
-    table = np.mean(in_parallel(losses, range(len(folds)), fitting.workers), axis=0)
-    weight = WEIGHTS[int(np.argmin(table))]
+    found = in_parallel(losses, range(len(folds)), fitting.workers)
+    rows = np.concatenate([table / (len(folds) * table.shape[2]) for table in found], axis=2)
+    groups = np.concatenate([fold.groups for fold in folds])
+    number, place = _simplest(rows, groups)
+    weight, trees = WEIGHTS[place], boosted[number]
     if weight == 0.0:
         return Recipe("logistic", C=linear.C)
     if weight == 1.0:
-        return replace(boosted, kind="boosting")
-    return replace(boosted, kind="blend", C=linear.C, weight=weight)
+        return replace(trees, kind="boosting")
+    return replace(trees, kind="blend", C=linear.C, weight=weight)
+
+
+def challenge(
+    training_set: TrainingSet,
+    horizon: int,
+    ours: Recipe,
+    plugged: Sequence[Buildable],
+    fitting: Fitting,
+) -> Buildable:
+    """Return the best of other people's classifiers where it beats ours by more than chance.
+
+    Ours is explained exactly and fast, so that it is kept where one standard error of the
+    paired difference does not tell them apart.
+
+    Parameters
+    ----------
+    training_set, horizon, fitting : as for `play_off`.
+    ours : what the search chose.
+    plugged : the classifiers that were asked for.
+    """
+    ways = directions(training_set)
+    folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
+    recipes: list[Buildable] = [ours, *plugged]
+
+    def losses(number: int) -> Floats:
+        """Return what each row of a fold loses by recipe."""
+        fold = folds[number]
+        models = (each.estimator(fold.categorical, ways, fitting.seed) for each in recipes)
+        raw = (each.fit(fold.X, fold.y).decision_function(fold.X_test) for each in models)
+        return np.array([log_losses(expit(each), fold.y_test) for each in raw])
+
+    found = in_parallel(losses, range(len(folds)), fitting.workers)
+    rows = np.concatenate([table / (len(folds) * table.shape[1]) for table in found], axis=1)
+    groups = np.concatenate([fold.groups for fold in folds])
+    best = int(np.argmin(rows.sum(axis=1)))
+    gain = rows[0] - rows[best]
+    return recipes[best] if gain.sum() > _standard_error(gain, groups) else ours
+
+
+def _standard_error(rows: Floats, groups: npt.NDArray[np.object_]) -> float:
+    """Return that of a sum over rows; rows of one account are one experience."""
+    of_group = pd.Series(rows).groupby(groups).sum().to_numpy()
+    return float(np.sqrt(len(of_group) * of_group.var()))
+
+
+def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:
+    """Return the place of the mixture to take.
+
+    Parameters
+    ----------
+    rows : each row's part of the mean loss, shape (boosted, weights, rows).
+    groups : whose row it is; rows of one account are one experience.
+    """
+    total = rows.sum(axis=2)
+    best = np.unravel_index(int(np.argmin(total)), total.shape)
+    for number, means in enumerate(total):
+        place = int(np.argmin(means))
+        worse = rows[number, place] - rows[best]
+        if worse.sum() <= _standard_error(worse, groups):
+            return number, place
+    raise AssertionError("the best is within its own error")

@@ -20,7 +20,7 @@ from models.conversion import ConversionModel, HorizonModel, Prior
 from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.estimators import Additive
-from models.recipe import Recipe
+from models.recipe import Buildable
 from models.splits import ForwardSplit, Mask, group_holdout
 
 Floats = npt.NDArray[np.float64]
@@ -158,7 +158,7 @@ def converted_leads(training_set: TrainingSet, horizon: int, rows: Mask | None =
 
 
 def forecast_folds(
-    training_set: TrainingSet, horizon: int, recipe: Recipe, fitting: Fitting
+    training_set: TrainingSet, horizon: int, recipe: Buildable, fitting: Fitting
 ) -> Forecasts:
     """Return what the recipe forecasts for the test rows of each fold."""
 
@@ -174,7 +174,7 @@ def forecast_folds(
 
 def fit_model(
     training_set: TrainingSet,
-    recipe: Recipe,
+    recipe: Buildable,
     forecasts: Mapping[int, Forecasts],
     fitting: Fitting,
     *,
@@ -223,7 +223,7 @@ def fit_model(
 def _fitted(
     training_set: TrainingSet,
     X: Floats,
-    recipe: Recipe,
+    recipe: Buildable,
     usable: Mapping[int, Mask],
     fitting: Fitting,
     *,
@@ -288,7 +288,7 @@ def _reference(model: ConversionModel, training_set: TrainingSet, X: Floats) -> 
 
 
 def _metadata(
-    training_set: TrainingSet, recipe: Recipe, fitting: Fitting, rows: Mask
+    training_set: TrainingSet, recipe: Buildable, fitting: Fitting, rows: Mask
 ) -> dict[str, Any]:
     return {
         "history_digest": training_set.history_digest,

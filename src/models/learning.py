@@ -10,7 +10,7 @@ from scipy.special import expit
 from features.training_set import TrainingSet
 from models.fitting import Fitting, converted_leads, directions, encoder_for
 from models.metrics import figures
-from models.recipe import Recipe
+from models.recipe import Buildable
 
 COLUMNS = ["share", "leads", "conversions", "log_loss", "auc"]
 SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -18,7 +18,7 @@ _MOST_ROWS, _FEWEST_WINS = 40_000, 10
 
 
 def learning_curve(
-    past: TrainingSet, test: TrainingSet, recipe: Recipe, fitting: Fitting
+    past: TrainingSet, test: TrainingSet, recipe: Buildable, fitting: Fitting
 ) -> pd.DataFrame:
     """Return held-out figures of a recipe fitted to an eighth, a quarter, a half and all accounts.
 
@@ -63,7 +63,7 @@ def _judged(
     part: TrainingSet,
     asked: TrainingSet,
     y: npt.NDArray[np.float64],
-    recipe: Recipe,
+    recipe: Buildable,
     fitting: Fitting,
 ) -> tuple[float, float]:
     rng = np.random.default_rng(fitting.seed)

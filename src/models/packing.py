@@ -32,6 +32,7 @@ REQUIREMENTS: Final = (
     "pydantic-settings",
     "scikit-learn",
     "scipy",
+    "skops",
     "sqlalchemy",
 )
 """What those packages need to load and to predict; the versions are those of the training."""

@@ -11,17 +11,17 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from features.training_set import TrainingSet
+from models.drawing import FAINT, OTHER, OURS, canvas
 from models.evaluation import FUTURE, MODEL, Evaluation
 from models.explanation import importance
 from models.metrics import METRICS
 from models.search import TunedModel
+from models.search_plots import parameters_plot, search_plot, trials_plot
 
-_OURS, _OTHER, _FAINT = "#1f6f8b", "#9aa5ab", "#d5dbde"
 _NEWEST = 5000
 
 
@@ -36,6 +36,9 @@ def training_plots(tuned: TunedModel, training_set: TrainingSet) -> dict[str, Fi
     drawn = evaluation_plots(tuned.evaluation)
     if tuned.trials["value"].notna().any():
         drawn["search"] = search_plot(tuned.trials)
+        drawn["trials"] = trials_plot(tuned.trials)
+    if len(tuned.parameters):
+        drawn["parameters"] = parameters_plot(tuned.parameters)
     if tuned.model.kind == "fitted":
         newest = np.argsort(training_set.snapshots["as_of"].to_numpy())[-_NEWEST:]
         drawn["importance"] = importance_plot(importance(tuned.model, training_set.take(newest)))
@@ -63,9 +66,9 @@ def evaluation_plots(evaluation: Evaluation) -> dict[str, Figure]:
 def reliability_plot(evaluation: Evaluation) -> Figure:
     """Draw promised against observed shares, ten equal parts of the leads per horizon."""
     shown = evaluation.reliability[evaluation.reliability["segment"] == FUTURE]
-    figure, axes = _canvas(5.0, 4.5)
+    figure, axes = canvas(5.0, 4.5)
     top = float(max(shown["promised"].max(), shown["high"].max(), 1e-3)) * 1.05
-    axes.plot([0, top], [0, top], color=_OTHER, linewidth=1, linestyle="--")
+    axes.plot([0, top], [0, top], color=OTHER, linewidth=1, linestyle="--")
     for (horizon, part), shade in zip(shown.groupby("horizon"), _shades(shown), strict=True):
         spread = np.clip([part["observed"] - part["low"], part["high"] - part["observed"]], 0, None)
         axes.errorbar(
@@ -88,7 +91,7 @@ def gain_plot(evaluation: Evaluation, horizon: int | None = None) -> Figure:
     """Draw which share of the wins the best-ranked leads hold, beside baselines and foresight."""
     chosen = evaluation.gain["horizon"].max() if horizon is None else horizon
     shown = evaluation.gain[evaluation.gain["horizon"] == chosen]
-    figure, axes = _canvas(5.5, 4.5)
+    figure, axes = canvas(5.5, 4.5)
     for name, part in shown.groupby("predictor", sort=False):
         ours = name == MODEL
         axes.plot(
@@ -96,10 +99,10 @@ def gain_plot(evaluation: Evaluation, horizon: int | None = None) -> Figure:
             part["won"],
             label=str(name),
             linewidth=2.2 if ours else 1.1,
-            color=_OURS if ours else None,
+            color=OURS if ours else None,
             zorder=3 if ours else 2,
         )
-    axes.axvline(evaluation.capacity, color=_FAINT, linewidth=1)
+    axes.axvline(evaluation.capacity, color=FAINT, linewidth=1)
     _percent(axes, "share of leads worked, best first", f"share of wins in {chosen} days")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     axes.set_title("Wins found by working the best first")
@@ -115,10 +118,10 @@ def baselines_plot(
     shown = table[
         (table["horizon"] == chosen) & (table["segment"] == FUTURE) & (table["metric"] == metric)
     ]
-    figure, axes = _canvas(6.0, 0.6 + 0.5 * max(len(shown), 2))
+    figure, axes = canvas(6.0, 0.6 + 0.5 * max(len(shown), 2))
     spread = np.clip([shown["value"] - shown["low"], shown["high"] - shown["value"]], 0, None)
     places = np.arange(len(shown))[::-1]
-    colors = [_OURS if name == MODEL else _OTHER for name in shown["predictor"]]
+    colors = [OURS if name == MODEL else OTHER for name in shown["predictor"]]
     axes.barh(places, shown["value"], xerr=spread, color=colors, height=0.6)
     axes.set_yticks(places, list(shown["predictor"]))
     words, more = METRICS[metric]
@@ -129,10 +132,10 @@ def baselines_plot(
 def importance_plot(table: pd.DataFrame, most: int = 15) -> Figure:
     """Draw the strongest features by mean effect, in points of probability."""
     shown = table.head(most)
-    figure, axes = _canvas(7.0, 0.8 + 0.3 * max(len(shown), 2))
+    figure, axes = canvas(7.0, 0.8 + 0.3 * max(len(shown), 2))
     places = np.arange(len(shown))[::-1]
     names = shown["label"] if "label" in shown else shown["group"]
-    axes.barh(places, 100 * shown["mean_abs_effect"], color=_OURS, height=0.6)
+    axes.barh(places, 100 * shown["mean_abs_effect"], color=OURS, height=0.6)
     axes.set_yticks(places, [str(name) for name in names])
     axes.set_xlabel("mean effect on the probability, in percentage points (association, not cause)")
     return figure
@@ -141,11 +144,11 @@ def importance_plot(table: pd.DataFrame, most: int = 15) -> Figure:
 def segments_plot(table: pd.DataFrame, most: int = 40) -> Figure:
     """Draw what was promised to each part of the leads beside what happened, with intervals."""
     shown = table.sort_values("n", ascending=False).head(most).sort_values(["by", "value"])
-    figure, axes = _canvas(7.0, 0.8 + 0.22 * max(len(shown), 2))
+    figure, axes = canvas(7.0, 0.8 + 0.22 * max(len(shown), 2))
     places = np.arange(len(shown))[::-1]
-    axes.hlines(places, shown["low"], shown["high"], color=_OTHER, linewidth=2)
-    axes.plot(shown["observed"], places, "o", color=_OTHER, markersize=4, label="observed")
-    axes.plot(shown["promised"], places, "D", color=_OURS, markersize=4, label="promised")
+    axes.hlines(places, shown["low"], shown["high"], color=OTHER, linewidth=2)
+    axes.plot(shown["observed"], places, "o", color=OTHER, markersize=4, label="observed")
+    axes.plot(shown["promised"], places, "D", color=OURS, markersize=4, label="promised")
     axes.set_yticks(places, [f"{b}: {v}" for b, v in zip(shown["by"], shown["value"], strict=True)])
     axes.tick_params(axis="y", labelsize=7)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -156,10 +159,10 @@ def segments_plot(table: pd.DataFrame, most: int = 40) -> Figure:
 
 def weekly_plot(table: pd.DataFrame) -> Figure:
     """Draw the wins that each order of work reaches at the team's capacity."""
-    figure, axes = _canvas(6.0, 0.6 + 0.4 * max(len(table), 2))
+    figure, axes = canvas(6.0, 0.6 + 0.4 * max(len(table), 2))
     places = np.arange(len(table))[::-1]
     spread = np.clip([table["wins"] - table["low"], table["high"] - table["wins"]], 0, None)
-    colors = [_OURS if name == MODEL else _OTHER for name in table["order"]]
+    colors = [OURS if name == MODEL else OTHER for name in table["order"]]
     axes.barh(places, table["wins"], xerr=spread, color=colors, height=0.6)
     axes.set_yticks(places, list(table["order"]))
     axes.set_xlabel(f"wins among {table['per_week'].iloc[0]:,} leads worked a week")
@@ -168,27 +171,12 @@ def weekly_plot(table: pd.DataFrame) -> Figure:
 
 def learning_plot(table: pd.DataFrame) -> Figure:
     """Draw held-out log loss against the number of conversions learned from."""
-    figure, axes = _canvas(5.0, 3.5)
-    axes.plot(table["conversions"], table["log_loss"], "o-", color=_OURS)
+    figure, axes = canvas(5.0, 3.5)
+    axes.plot(table["conversions"], table["log_loss"], "o-", color=OURS)
     axes.set_xscale("log")
     axes.set_xlabel("converted leads learned from")
     axes.set_ylabel("log loss, before calibration")
     axes.set_title("Would more data help?")
-    return figure
-
-
-def search_plot(trials: pd.DataFrame) -> Figure:
-    """Draw the log loss of every finished trial and the best so far."""
-    figure, axes = _canvas(6.0, 3.5)
-    complete = trials[trials["state"] == "complete"]
-    for kind, part in complete.groupby("kind"):
-        axes.plot(
-            part["number"].to_numpy(), part["value"].to_numpy(), "o", markersize=4, label=str(kind)
-        )
-    axes.step(trials["number"], trials["best"], where="post", color=_OURS, label="best so far")
-    axes.set_xlabel("trial")
-    axes.set_ylabel("log loss, mean of the forward folds")
-    axes.legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -197,14 +185,6 @@ def to_svg(figure: Figure) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
-
-
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def _percent(axes: Axes, x: str, y: str) -> None:

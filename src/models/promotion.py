@@ -172,10 +172,10 @@ def learned_until(model: ConversionModel) -> pd.Timestamp:
     ------
     ModelError : the model does not say.
     """
-    until = model.metadata.get("trained_until")
-    if until is None:
+    told = [model.metadata.get(name) for name in ("trained_until", "recalibrated_until")]
+    if told[0] is None:
         raise ModelError("the model does not say until when it learned: train it again")
-    return pd.Timestamp(until)
+    return max(pd.Timestamp(each) for each in told if each is not None)
 
 
 def _common_horizon(

@@ -4,11 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self
 
-from models.estimators import LogisticModel, LogitBlend, SmallBoosting
+from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
 
 Kind = Literal["logistic", "boosting", "blend"]
+
+
+class Fittable(Additive, Protocol):
+    """An estimator that is not fitted yet."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to encoded rows and their outcome, 0 or 1."""
+        ...
+
+
+class Buildable(Protocol):
+    """What fitting needs of a recipe, ours or somebody else's."""
+
+    @property
+    def kind(self) -> str:
+        """Return its name."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain data."""
+        ...
+
+    def estimator(
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int
+    ) -> Fittable:
+        """Return the estimator, not fitted.
+
+        Parameters
+        ----------
+        categorical : which columns hold codes of categories.
+        directions : declared direction of each column: 1, -1, or 0 for none.
+        seed : equal seeds give equal models.
+        """
+        ...
 
 
 @dataclass(frozen=True)

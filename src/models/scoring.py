@@ -13,9 +13,12 @@ import pandas as pd
 from features.training_set import FeatureMatrix
 from models.conversion import ConversionModel
 from models.explanation import reasons, strongest
+from settings.agreement import GradeFloors
 from settings.settings import GradeSettings
 
 Floats = npt.NDArray[np.float64]
+Grades = GradeSettings | GradeFloors
+"""From which score, or from which probability, each grade begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ def score(
     model: ConversionModel,
     matrix: FeatureMatrix,
     *,
-    grades: GradeSettings,
+    grades: Grades,
     top_reasons: int = 3,
     version: str = "",
 ) -> Scores:
@@ -49,7 +52,7 @@ def score(
     ----------
     model : a conversion model.
     matrix : snapshots with the values of the model's features.
-    grades : least score of each grade.
+    grades : where each grade begins.
     top_reasons : reasons to give per snapshot; 0 skips the explanation.
     version : kept with every score.
 
@@ -67,7 +70,7 @@ def score(
             "as_of": matrix.snapshots["as_of"].array,
             **columns,
             "score": points,
-            "grade": grade(points, grades),
+            "grade": grade(points, probabilities[:, -1], grades),
             "reasons": pd.Series(given, dtype=object),
             "model_version": pd.Series([version] * len(matrix), dtype="str"),
         }
@@ -96,7 +99,7 @@ def score_columns(
     model: ConversionModel,
     columns: Sequence[npt.NDArray[Any]],
     *,
-    grades: GradeSettings,
+    grades: Grades,
     explained: int,
     top_reasons: int,
 ) -> ScoredRows:
@@ -106,7 +109,7 @@ def score_columns(
     ----------
     model : a conversion model.
     columns : one array for each of its features, in their order.
-    grades : least score of each grade.
+    grades : where each grade begins.
     explained : how many of the rows, from the first on, are to be explained.
     top_reasons : reasons to give for each of them; 0 skips the explanation.
     """
@@ -114,7 +117,8 @@ def score_columns(
     probabilities = model.probabilities_of(X)
     points = percentile_scores(probabilities[:, -1], model.reference)
     given = strongest(model, X[:explained], columns, top_reasons) if top_reasons else []
-    return ScoredRows(probabilities, points, grade(points, grades), given)
+    graded = grade(points, probabilities[:, -1], grades)
+    return ScoredRows(probabilities, points, graded, given)
 
 
 def percentile_scores(probabilities: Floats, reference: Floats) -> Floats:
@@ -132,6 +136,14 @@ def percentile_scores(probabilities: Floats, reference: Floats) -> Floats:
     return np.asarray(np.round(50.0 * (below + upto) / len(reference), 1))
 
 
-def grade(points: Floats, grades: GradeSettings) -> npt.NDArray[np.str_]:
-    """Return the grade of each score: A from ``grades.a`` on, then B and C, below that D."""
-    return np.select([points >= grades.a, points >= grades.b, points >= grades.c], list("ABC"), "D")
+def grade(points: Floats, chances: Floats, grades: Grades) -> npt.NDArray[np.str_]:
+    """Return A to D: each grade from its floor on, D below C.
+
+    Parameters
+    ----------
+    points : scores, which are graded where the floors are scores.
+    chances : last probabilities, which are graded where the floors are probabilities.
+    grades : where each grade begins.
+    """
+    known = chances if isinstance(grades, GradeFloors) else points
+    return np.select([known >= grades.a, known >= grades.b, known >= grades.c], list("ABC"), "D")

@@ -1,14 +1,11 @@
-"""Search for the recipe that forecasts best, judge it on the newest past, fit it to everything.
-
-The only module that knows Optuna.
-"""
+"""Search for the recipe that forecasts best, judge it on the newest past, fit it to everything."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from features.training_set import TrainingSet
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
-from models.finals import play_off
+from models.finals import challenge, play_off
 from models.fitting import (
     Fitting,
     Fold,
@@ -33,9 +30,11 @@ from models.fitting import (
 )
 from models.learning import learning_curve
 from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
-from models.recipe import Kind, Recipe
-from models.space import FIRST_TRIALS, KINDS, suggest
+from models.plugged import PluggedRecipe
+from models.recipe import Buildable, Kind, Recipe
+from models.space import FIRST_TRIALS, KINDS, SIZES, suggest
 from models.splits import Holdout, Mask, forward_holdout
+from models.trials import IMPORTANCE, best_recipe, complete, parameter_importance, trial_frame
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, float], None]
@@ -43,8 +42,9 @@ OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
 OnFinished = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 _SEARCH_ROWS = 12_000
-_FINISHING = 4
-"""Judging and fitting the winner takes about as long as so many of the longest trials."""
+_FINISHING = 8
+"""The play-off, judging and fitting the winner take about as long as so many of the longest
+trials."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +59,16 @@ class TunedModel:
     evaluation : figures of `judged` and the baselines on the newest mature snapshots.
     trials : one row per trial: ``number``, ``state``, ``value`` (mean log loss of the folds),
         ``best`` so far, and a column per parameter.
+    parameters : how much each ``parameter`` of the trees mattered in the trials, as ``share``.
     holdout_start : where the judged part begins; None when the history was too short for one.
     """
 
     model: ConversionModel
     judged: ConversionModel
     evaluation: Evaluation
-    trials: pd.DataFrame
-    holdout_start: pd.Timestamp | None
+    trials: pd.DataFrame = field(default_factory=pd.DataFrame)
+    parameters: pd.DataFrame = field(default_factory=pd.DataFrame)
+    holdout_start: pd.Timestamp | None = None
 
 
 def tune(
@@ -84,6 +86,7 @@ def tune(
     storage: str | None = None,
     progress: Progress | None = None,
     on_trial: OnTrial | None = None,
+    candidates: Mapping[str, Any] | None = None,
 ) -> TunedModel:
     """Find the best recipe, judge it on the newest mature snapshots, and fit it to everything.
 
@@ -103,10 +106,14 @@ def tune(
     storage : Optuna storage URL to keep trials in and to resume from.
     progress : called after each trial with the number of trials done and the best value.
     on_trial : called after each trial with its number, parameters, value and state.
+    candidates : scikit-learn classifiers by the names that they shall bear. The best of them is
+        taken where it beats the search's own choice on the forward folds by more than chance;
+        `models.plugged` says how it is kept and explained. Its rows are encoded: numbers as they
+        are with NaN for missing ones, categories as codes.
 
     Raises
     ------
-    ModelError : the training set is empty.
+    ModelError : the training set is empty, or a candidate is no classifier.
     """
     if not len(training_set):
         raise ModelError("the training set has no snapshots; ingest leads or choose a later until")
@@ -116,7 +123,11 @@ def tune(
     past = training_set.take(_past_rows(training_set, held)[primary])
     wins = converted_leads(past, primary)
     found = make_folds(past, primary, fitting, _SEARCH_ROWS) if wins >= min_conversions else []
-    recipe, table = Recipe("logistic" if wins < min_boosting else "blend"), _trial_frame([])
+    recipe: Buildable = Recipe("logistic" if wins < min_boosting else "blend")
+    plugged = [PluggedRecipe(name, each) for name, each in (candidates or {}).items()]
+    for each in plugged:
+        each.estimator((), (), seed)
+    table, parameters = trial_frame([]), pd.DataFrame(columns=IMPORTANCE)
     if found:
         kinds = KINDS[:1] if wins < min_boosting else KINDS
         search = _Search(found, directions(training_set), fitting, kinds)
@@ -128,19 +139,21 @@ def tune(
             progress=progress,
             on_trial=on_trial,
         )
-        recipe, table = search.best(study), _trial_frame(study.trials)
+        ours = best_recipe(complete(study)) or Recipe(kinds[-1])
+        table, parameters = trial_frame(study.trials), parameter_importance(study, seed)
         finalists = search.finalists(study)
         if finalists is not None:
-            recipe = play_off(past, primary, *finalists, fitting)
-    return _finish(training_set, recipe, fitting, trials=table, held=held, capacity=capacity)
+            ours = play_off(past, primary, *finalists, fitting)
+        recipe = challenge(past, primary, ours, plugged, fitting) if plugged else ours
+    tuned = _finish(training_set, recipe, fitting, held=held, capacity=capacity)
+    return replace(tuned, trials=table, parameters=parameters)
 
 
 def _finish(
     training_set: TrainingSet,
-    recipe: Recipe,
+    recipe: Buildable,
     fitting: Fitting,
     *,
-    trials: pd.DataFrame,
     held: Holdout | None,
     capacity: float,
 ) -> TunedModel:
@@ -154,7 +167,7 @@ def _finish(
     if held is None:
         model = fit_model(training_set, recipe, forecasts, fitting, until=until)
         note = "The history is too short to hold out a future part: nothing was judged."
-        return TunedModel(model, model, _nothing(capacity, note), trials, None)
+        return TunedModel(model, model, _nothing(capacity, note))
     judged = fit_model(training_set, recipe, forecasts, fitting, until=held.when, rows=rows)
     known = training_set.labels.notna().any(axis=1).to_numpy()
     test = training_set.take(held.future() & known)
@@ -168,7 +181,7 @@ def _finish(
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
     model = fit_model(training_set, recipe, joined, fitting, until=until)
-    return TunedModel(model, judged, evaluation, trials, held.when)
+    return TunedModel(model, judged, evaluation, holdout_start=held.when)
 
 
 def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
@@ -248,28 +261,19 @@ class _Search:
                 study.optimize(self.objective, left, timeout_s, callbacks=callbacks)
         return study
 
-    def best(self, study: optuna.Study) -> Recipe:
-        """Return the recipe of the best trial, the first default if none was finished."""
-        complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
-        if not complete:
-            return Recipe(self.kinds[-1])
-        best = min(complete, key=lambda t: (t.values, t.number))
-        return Recipe.from_parameters({**best.params, **best.user_attrs})
+    def finalists(self, study: optuna.Study) -> tuple[Recipe, list[Recipe]] | None:
+        """Return the best linear recipe and the best boosted ones, the simplest trees first.
 
-    def finalists(self, study: optuna.Study) -> tuple[Recipe, Recipe] | None:
-        """Return the best linear and the best boosted recipe, None where one kind is missing."""
-        complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
-        found = []
-        for others in ("boosting", "logistic"):
-            ours = [t for t in complete if t.params["kind"] != others]
-            if not ours:
-                return None
-            mixed_last = others == "boosting"
-            best = min(
-                ours, key=lambda t: (mixed_last and t.params["kind"] == "blend", t.values, t.number)
-            )
-            found.append(Recipe.from_parameters({**best.params, **best.user_attrs}))
-        return found[0], found[1]
+        Returns
+        -------
+        None where no trial had a linear, or none a boosted part.
+        """
+        tried = complete(study)
+        linear = best_recipe(tried, "logistic")
+        sizes = [[t for t in tried if t.params.get("leaves", 2) <= most] for most in SIZES]
+        boosted = [best_recipe(each, "boosting") for each in sizes]
+        found = list(dict.fromkeys(each for each in boosted if each is not None))
+        return (linear, found) if linear is not None and found else None
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
@@ -304,8 +308,8 @@ def _keep_budget(timeout_s: float) -> OnFinished:
 
 def _reporter(progress: Progress | None, on_trial: OnTrial | None) -> OnFinished:
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
-        best = min((t.value for t in complete if t.value is not None), default=float("nan"))
+        done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
+        best = min((t.value for t in done if t.value is not None), default=float("nan"))
         if progress:
             progress(trial.number + 1, best)
         if on_trial:
@@ -313,19 +317,6 @@ def _reporter(progress: Progress | None, on_trial: OnTrial | None) -> OnFinished
             on_trial(trial.number, parameters, trial.value, trial.state.name.lower())
 
     return report
-
-
-def _trial_frame(trials: list[optuna.trial.FrozenTrial]) -> pd.DataFrame:
-    finished = [trial for trial in trials if trial.state.is_finished()]
-    rows = [
-        {"number": t.number, "state": t.state.name.lower(), "value": t.value}
-        | t.params
-        | t.user_attrs
-        for t in finished
-    ]
-    frame = pd.DataFrame(rows, columns=None if rows else ["number", "state", "value"])
-    complete = frame["value"].where(frame["state"] == "complete").astype("float64")
-    return frame.assign(best=complete.cummin().ffill())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ _DESCRIBING: Final = (
     "history_digest",
     "definitions_digest",
     "trained_until",
+    "recalibrated_until",
     "observed_until",
     "target",
     "horizons",

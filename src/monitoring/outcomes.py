@@ -8,6 +8,7 @@ mature, the estimate stands beside the truth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,8 @@ def compare_promises(
 
     Parameters
     ----------
-    scores : logged or filed scores: ``lead_id``, ``as_of`` and ``probability_{horizon}d``.
+    scores : logged or filed scores: ``lead_id``, ``as_of`` and ``probability_{horizon}d``; scores
+        of one ``as_of`` are a cohort, or of one ``cohort`` where there is such a column.
     history : what happened; only what was recorded before `now` counts.
     now : promises whose horizon ends later are left out.
     horizon : days.
@@ -136,29 +138,27 @@ def early_estimates(
     """
     column = _probability(scores, horizon)
     known = history.known_before(now)
-    delays = _delays(scores, known, horizon, target)
-    old = scores[scores["as_of"] < known.observed_until]
-    if delays is None or old.empty:
+    old = scores[scores["as_of"] < known.observed_until].reset_index(drop=True)
+    age = (known.observed_until - old["as_of"]).dt.total_seconds().to_numpy() / 86_400.0
+    days = _days(old, known, horizon, target)
+    delays = days[(age >= horizon) & (days < horizon)]
+    if not len(delays):
         return pd.DataFrame(columns=_ESTIMATE)
-    rows = []
-    for instant, cohort in old.groupby("as_of", observed=True):
-        as_of = pd.Timestamp(str(instant))
-        age = min(float((known.observed_until - as_of) / _DAY), float(horizon))
-        share = float((delays <= age).mean()) if age < horizon else 1.0
-        seen = _seen(cohort, known, horizon, target)
-        promised = float(cohort[column].sum())
-        rows.append(
-            (
-                as_of,
-                len(cohort),
-                promised,
-                seen,
-                share,
-                *_posterior(promised, seen, share, confidence),
-            )
-        )
-    frame = pd.DataFrame(rows, columns=_ESTIMATE[:-1])
-    return frame.assign(mature=frame["arrived"] >= 1.0)
+    arrived = np.searchsorted(np.sort(delays), age, side="right") / len(delays)
+    frame = pd.DataFrame(
+        {
+            "as_of": _cohort(old),
+            "promised": old[column].to_numpy(dtype=np.float64),
+            "came": days < horizon,
+            "arrived": np.where(age >= horizon, 1.0, arrived),
+            "mature": age >= horizon,
+        }
+    )
+    rows = [
+        _estimate(pd.Timestamp(str(instant)), cohort, confidence)
+        for instant, cohort in frame.groupby("as_of", observed=True)
+    ]
+    return pd.DataFrame(rows, columns=_ESTIMATE)
 
 
 _ESTIMATE = [
@@ -166,11 +166,17 @@ _ESTIMATE = [
 ]  # fmt: skip
 
 
+def _estimate(instant: pd.Timestamp, cohort: pd.DataFrame, confidence: float) -> list[Any]:
+    promised, seen = float(cohort["promised"].sum()), float(cohort["came"].sum())
+    mature = bool(cohort["mature"].all())
+    share = 1.0 if mature else float(cohort["arrived"].mean())
+    guess = (seen, seen, seen) if mature else _posterior(promised, seen, share, confidence)
+    return [instant, len(cohort), promised, seen, share, *guess, mature]
+
+
 def _posterior(
     promised: float, seen: float, share: float, confidence: float
 ) -> tuple[float, float, float]:
-    if share >= 1.0:
-        return seen, seen, seen
     weight = 0.25
     shape, rate = weight * promised + seen + 0.5, weight + share
     tail = (1.0 - confidence) / 2
@@ -193,26 +199,19 @@ def _labelled(scores: pd.DataFrame, known: History, horizon: int, target: str) -
     return rows.assign(came=came)[~np.isnan(came)]
 
 
-def _delays(scores: pd.DataFrame, known: History, horizon: int, target: str) -> Floats | None:
-    """Return the days that wins of mature cohorts took, None where there are none."""
-    mature = scores[scores["as_of"] + horizon * _DAY <= known.observed_until]
-    days = _days(mature, known, horizon, target)
-    return days if len(days) else None
-
-
-def _seen(cohort: pd.DataFrame, known: History, horizon: int, target: str) -> float:
-    return float(len(_days(cohort, known, horizon, target)))
-
-
 def _days(scores: pd.DataFrame, known: History, horizon: int, target: str) -> Floats:
-    rows = scores[["lead_id", "as_of"]].reset_index(drop=True)
-    labels = label(known, rows, target=target, horizons=[horizon])
-    days = np.asarray(labels.days_to_conversion, dtype=np.float64)
-    return days[days < horizon]
+    """Return the days that each score's lead took to convert, NaN where it has not."""
+    labels = label(known, scores[["lead_id", "as_of"]], target=target, horizons=[horizon])
+    return np.asarray(labels.days_to_conversion, dtype=np.float64)
+
+
+def _cohort(scores: pd.DataFrame) -> pd.Series:
+    """Return which scores are judged together: those of one run, or of one week where told."""
+    return scores["cohort" if "cohort" in scores.columns else "as_of"]
 
 
 def _cohorts(kept: pd.DataFrame, column: str) -> pd.DataFrame:
-    grouped = kept.groupby("as_of", observed=True)
+    grouped = kept.groupby(_cohort(kept).rename("as_of"), observed=True)
     return pd.DataFrame(
         {
             "scored": grouped.size(),

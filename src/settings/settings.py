@@ -6,6 +6,7 @@ environment variable with double underscores, ``SMARKETING_HISTORY__URL`` for ``
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydantic_settings import (
 )
 
 from settings.agreement import AgreementSettings
-from settings.monitoring import MonitoringSettings
+from settings.monitoring import MonitoringSettings, RetrainingSettings
 
 Stage = Literal["mql", "sal", "sql", "opportunity", "won"]
 
@@ -153,6 +154,9 @@ class ServingSettings(_Section):
     max_bulk_mb: int = Field(256, ge=1, le=4096, description="largest body of /score/bulk")
     timeout_s: float = Field(20.0, gt=0, le=600, description="after so long a request gets a 504")
     bulk_timeout_s: float = Field(600.0, gt=0, le=86_400, description="the same for /score/bulk")
+    score_log_days: float | None = Field(
+        None, gt=0, le=36_500, description="served scores are kept so long; for ever if empty"
+    )
     access_log: float = Field(
         1.0, ge=0, le=1, description="share of requests in the access log; errors always are"
     )
@@ -171,6 +175,10 @@ class CrmSettings(_Section):
     odoo_key: str = Field("", repr=False, description="the key in the URL that Odoo calls")
     dynamics_url: str = Field("", description="https://COMPANY.crm.dynamics.com")
     dynamics_token: str = Field("", repr=False, description="OAuth access token")
+    overdue_url: str = Field(
+        "", repr=False, description="is told once of each hand-off that is overdue"
+    )
+    overdue_token: str = Field("", repr=False, description="sent to it as a bearer token")
     timeout_s: float = Field(20.0, gt=0, le=300, description="for one call to a CRM")
 
 
@@ -195,6 +203,7 @@ class Settings(BaseSettings):
         None, description="own mapping of foreign tables; docs/sources.md"
     )
     monitoring: MonitoringSettings = MonitoringSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -207,6 +216,39 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file that `load` hands in."""
         return env_settings, init_settings
+
+    @classmethod
+    def in_folder(cls, folder: Path | str) -> Settings:
+        """Return the defaults with everything that is stored in one folder, as for a notebook.
+
+        The history lies in ``history.db``, runs and models in ``mlflow.db`` and ``artifacts``. The
+        environment does not change these three.
+
+        Parameters
+        ----------
+        folder : an existing folder.
+        """
+        home = Path(folder).resolve()
+        settings = cls()
+        history = {"url": f"sqlite:///{home}/history.db"}
+        tracking = {"uri": f"sqlite:///{home}/mlflow.db", "artifacts": f"{home}/artifacts"}
+        return settings.model_copy(
+            update={
+                "history": settings.history.model_copy(update=history),
+                "tracking": settings.tracking.model_copy(update=tracking),
+            }
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """Return variables with which another process loads the same settings."""
+        sections = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"SMARKETING_{name.upper()}": (
+                section.model_dump_json() if isinstance(section, BaseModel) else json.dumps(section)
+            )
+            for name, section in sections.items()
+            if section is not None
+        }
 
     @classmethod
     def load(cls, path: Path | None = None) -> Settings:

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from alignment.handoff import in_order, kept_in_time, ledger, route, speed_to_lead, wilson
+from alignment.handoff import in_order, kept_in_time, ledger, speed_to_lead, wilson
 from history import History
 from tests.conftest import at
 
@@ -124,14 +124,6 @@ def test_speed_to_lead_counts_each_mature_touched_crossing_once(small_company):
     assert curve["leads"].sum() == (mature & found["touched_at"].notna()).sum()
     shown = curve[curve["leads"] > 0]
     assert ((shown["low"] <= shown["share"]) & (shown["share"] <= shown["high"])).all()
-
-
-def test_routing_keeps_owners_respects_room_and_segments():
-    waiting = pd.DataFrame(
-        {"owner": ["x", "", "", "", ""], "segment": ["it", "it", "law", "it", "it"]}
-    )
-    given = route(waiting, ["p", "q"], {"p": 1}, capacity=2, segments={"law": ["p"]})
-    assert given.tolist() == ["x", "q", "p", "q", ""]
 
 
 def test_work_is_in_order_of_probability_and_the_holdout_in_order_of_arrival():

@@ -105,10 +105,18 @@ def test_the_draw_stands_still():
 def test_grades_fall_and_b_begins_at_the_cut():
     p = np.linspace(0.001, 1, 1000)[:, None]
     curve = value_curve(p, capacity=100, win_value=1000)
-    grades = grades_at(curve, p[:, 0])
+    grades = grades_at(curve, curve.best)
     assert grades.a > grades.b > grades.c
-    assert grades.b == pytest.approx(90, abs=1.5)
-    assert grades.a == pytest.approx(95, abs=1.5)
+    assert grades.b == curve.best == pytest.approx(0.9, abs=0.015)
+    assert grades.a == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.5, 0.97, 1.0])
+def test_grades_follow_any_agreed_cut(cut):
+    p = np.linspace(0.001, 1, 1000)[:, None]
+    grades = grades_at(value_curve(p, capacity=100, win_value=1000), cut)
+    assert grades.b == cut
+    assert grades.a >= cut >= grades.c
 
 
 def test_a_change_is_replayed_with_what_really_came():

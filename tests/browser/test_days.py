@@ -174,7 +174,13 @@ def test_every_page_is_accessible_and_fits(browser, service, width, scheme):
     page = context.new_page()
     page.goto(service)
     lead = page.locator("ol.queue h2 a").first.get_attribute("href")
-    for path in [*PATHS, str(lead), "/pages/lead/nobody", "/?show=overdue&campaign=none"]:
+    for path in [
+        *PATHS,
+        str(lead),
+        "/pages/lead/nobody",
+        "/?show=overdue&campaign=none",
+        "/signin",
+    ]:
         page.goto(f"{service}{path}")
         beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert beyond <= 0, f"{path} is {beyond} pixels too wide at {wide}"

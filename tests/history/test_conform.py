@@ -174,3 +174,14 @@ def test_stages_of_one_day_follow_the_funnel():
     ]
     frame = clean(OUTCOMES, pd.DataFrame(rows), "UTC").frame.sort_values(["lead_id", "outcome_id"])
     assert frame["stage"].tolist() == ["mql", "opportunity", "won"] * 40
+
+
+def test_a_derived_id_does_not_depend_on_the_rows_beside_it():
+    whole = {"lead_id": "L1", "occurred_at": "2025-06-01T10:00:00Z", "kind": "call"}
+    part = {**whole, "occurred_at": "2025-06-01T10:00:00.5Z"}
+
+    def ids(*rows):
+        read = conform(ENGAGEMENTS, pd.DataFrame(rows), origin="x", timezone=None)
+        return read.frame["engagement_id"].tolist()
+
+    assert ids(whole, part) == ids(whole) + ids(part)

@@ -46,6 +46,16 @@ def store(request, tmp_path: Path):
     admin.dispose()
 
 
+def test_a_service_reads_the_same_beside_its_writers(store: Store, small_company):
+    history = small_company.history
+    store.ingest(extract_of(history), now=NOW)
+    whole = store.history(history.observed_until)
+    live = store.live_history(history.observed_until)
+    for name, frame in whole.frames().items():
+        pd.testing.assert_frame_equal(frame, live.frames()[name], check_categorical=False)
+    assert live.current_only == whole.current_only
+
+
 def test_what_goes_in_comes_out_to_the_last_bit(store: Store, small_company):
     history = small_company.history
     store.ingest(extract_of(history), now=NOW)

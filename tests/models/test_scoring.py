@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from models.scoring import grade, percentile_scores, score
+from settings.agreement import GradeFloors
 from settings.settings import GradeSettings
 
 GRADES = GradeSettings()
@@ -46,7 +47,14 @@ def test_no_leads_no_scores(tuned, training_set):
 
 def test_grades_begin_at_their_threshold():
     points = np.array([100, 90, 89.9, 70, 40, 39.9, 0])
-    assert "".join(grade(points, GRADES)) == "AABBCDD"
+    chances = np.linspace(0.9, 0.0, len(points))
+    assert "".join(grade(points, chances, GRADES)) == "AABBCDD"
+
+
+def test_agreed_grades_begin_at_their_probability_whatever_the_score():
+    chances = np.array([0.3, 0.29, 0.1, 0.0999, 0.05, 0.0499])
+    floors = GradeFloors(a=0.3, b=0.1, c=0.05)
+    assert "".join(grade(np.full(len(chances), 50.0), chances, floors)) == "ABBCCD"
 
 
 def test_percentiles_count_ties_half():

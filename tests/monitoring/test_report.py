@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from history import History, sample_company
+from history.sample import planted
 from monitoring import monitor
 
 WEEK = pd.Timedelta(days=7)
@@ -36,7 +37,7 @@ def test_a_stable_year_raises_at_most_two_alarms(seed):
 @pytest.mark.parametrize("weeks_before_the_end", [16, 32])
 @pytest.mark.parametrize(("change", "args", "code", "subject"), PLANTED)
 def test_a_planted_change_is_named_within_three_weeks(
-    big_company, planted, change, args, code, subject, weeks_before_the_end
+    big_company, change, args, code, subject, weeks_before_the_end
 ):
     history = big_company.history
     day = history.observed_until - weeks_before_the_end * WEEK
@@ -52,7 +53,7 @@ def test_a_planted_change_is_named_within_three_weeks(
     assert others <= {("source_flood", subject), ("volume_rose", "leads")}
 
 
-def test_the_run_before_the_change_is_quiet_and_the_words_are_plain(big_company, planted):
+def test_the_run_before_the_change_is_quiet_and_the_words_are_plain(big_company):
     history = big_company.history
     day = history.observed_until - 16 * WEEK
     spoilt = planted.field_stops(history, day, "job_level")

@@ -24,6 +24,7 @@ VERBS = (
     "rollback",
     "score",
     "monitor",
+    "retrain",
     "report",
     "serve",
     "erase",

@@ -6,6 +6,7 @@ import pytest
 from features import build_training_set
 from history import Sample, open_store
 from history.extract import Extract, RawTable
+from history.teamwork import agree
 from models import tune
 from models.registry import Registry
 from pipelines import score
@@ -55,3 +56,16 @@ def test_page_by_page_is_as_all_at_once(installation, tmp_path, monkeypatch):
     assert pd.Timestamp(flat["as_of"][0]) == history.observed_until
     with pytest.raises(ValueError, match="before the first lead"):
         score.run(settings, "1990-01-01T00:00:00Z", tmp_path / "scores.csv")
+
+
+@pytest.mark.slow
+def test_grades_are_those_that_both_teams_agreed_on(installation, tmp_path):
+    settings, _, history = installation
+    floors = {"a": 0.2, "b": 0.1, "c": 0.05}
+    words = {"who": "a test", "why": "to grade", "seen": 0, "now": history.observed_until}
+    agree(open_store(settings.history.url), {"grades": floors}, **words)
+    score.run(settings, None, tmp_path / "scores.csv", top_reasons=0)
+    found = pd.read_csv(tmp_path / "scores.csv")
+    above = sum((found["probability_90d"] >= floor).astype(int) for floor in floors.values())
+    assert found["grade"].tolist() == ["DCBA"[count] for count in above]
+    assert found["grade"].nunique() > 1

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from alignment.situation import Facts
 from features import build_training_set
 from history import History, Sample, open_store
-from history.extract import Extract, RawTable
+from history.extract import Extract
 from models import ConversionModel, tune
 from models.errors import ModelError
 from serving.app import create_app
@@ -81,10 +81,8 @@ class Client:
 
 def fill(url: str, history: History) -> None:
     """Put a history into a store."""
-    tables = {name: RawTable(frame, name) for name, frame in history.frames().items()}
-    extract = Extract("sample", tables, observed_until=history.observed_until)
     store = open_store(url)
-    store.ingest(extract, now=history.observed_until)
+    store.ingest(Extract.of(history, "sample"), now=history.observed_until)
     store.engine.dispose()
 
 

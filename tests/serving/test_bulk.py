@@ -9,6 +9,7 @@ import pytest
 from features import compute_features, open_leads
 from features.training_set import arrow_schema, as_arrow
 from history import Sample
+from history.score_log import feature_frame, read_scores
 from models import score
 
 
@@ -116,3 +117,23 @@ def test_what_makes_no_sense_is_one_clear_line(client, content, status, says):
 def test_a_stream_that_is_cut_off_is_told_apart(client, snapshots):
     whole = stream(pa.table({"lead_id": snapshots["lead_id"].tolist()}))
     assert client.post("/score/bulk", content=whole[: len(whole) // 2]).status_code == 400
+
+
+def test_bulk_scores_are_in_the_score_log(client, fresh, empty_desk, monkeypatch):
+    monkeypatch.setattr("serving.bulk._PART", 2)
+    created = "2025-06-01T00:00:00Z"
+    ids = [f"L{number}" for number in range(5)]
+    fresh.post("/leads", json=[{"lead_id": each, "created_at": created} for each in ids])
+    answer = fresh.post("/score/bulk", content=stream(pa.table({"lead_id": [*ids, "nobody"]})))
+    table = read(answer.content).to_pandas().set_index("lead_id")
+    empty_desk.score_log.close()
+    logged = read_scores(empty_desk.store)
+    assert logged["lead_id"].tolist() == ids
+    for row in logged.to_dict("records"):
+        told = table.loc[row["lead_id"]]
+        assert row["probability"] == row["probabilities"][-1] == told["probability_90d"]
+        assert (row["grade"], row["score"]) == (told["grade"], told["score"])
+        assert (row["as_of"], row["features"]) == (told["as_of"], [])
+    assert feature_frame(empty_desk.store, logged).shape == (5, 0)
+    shown = fresh.get("/leads/L0").json()["scores"]
+    assert len(shown) == 1

@@ -8,6 +8,7 @@ import sys
 
 import pandas as pd
 import pytest
+from playwright._impl._driver import compute_driver_executable
 
 from history.keys import create_key
 from serving.app import create_app
@@ -48,6 +49,16 @@ def test_the_python_examples_run(page, environment, tmp_path):
     script.write_text("\n".join(blocks(page, "python")))
     done = subprocess.run(
         [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_javascript_examples_run(page, environment, tmp_path):
+    node, _ = compute_driver_executable()  # the Node.js that comes with Playwright
+    script = tmp_path / "examples.mjs"
+    script.write_text("\n".join(blocks(page, "js")))
+    done = subprocess.run(
+        [node, script], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 

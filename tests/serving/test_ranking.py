@@ -1,4 +1,6 @@
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +19,8 @@ def test_a_fresh_ranking_is_kept(desk):
 def test_an_old_ranking_is_shown_while_a_new_one_is_made(desk, monkeypatch):
     monkeypatch.setattr("serving.ranking.FRESH_S", 0.0)
     ranking = Ranking(desk.settings)
-    first = ranking.get(desk.scorer, desk.store, desk.now)
+    first = replace(ranking.get(desk.scorer, desk.store, desk.now), took=0.0)
+    ranking._ranked = first
     with ranking._making:
         found = []
         asking = threading.Thread(
@@ -32,3 +35,43 @@ def test_an_empty_history_is_said_to_be_empty(empty_desk):
     ranking = Ranking(empty_desk.settings)
     with pytest.raises(EmptyHistoryError, match="no leads yet"):
         ranking.get(empty_desk.scorer, empty_desk.store, empty_desk.now)
+
+
+def test_a_queue_that_takes_long_to_make_is_made_less_often(desk):
+    ranked = Ranking(desk.settings).get(desk.scorer, desk.store, desk.now)
+    early = time.monotonic() - 500
+    assert replace(ranked, made=early, took=100.0).fresh
+    assert not replace(ranked, made=early, took=1.0).fresh
+
+
+def test_what_is_agreed_on_is_followed_without_scoring_anew(desk):
+    ranking = Ranking(desk.settings)
+    before = ranking.get(desk.scorer, desk.store, desk.now)
+    ranking.reread(desk.store)
+    after = ranking.get(desk.scorer, desk.store, desk.now)
+    assert after.situation is not before.situation
+    assert after.situation.matrix is before.situation.matrix
+    assert (after.made, after.took) == (before.made, before.took)
+    assert after.situation.worklist.equals(before.situation.worklist)
+
+
+def test_what_is_agreed_on_while_a_new_ranking_is_made_is_in_it(desk, monkeypatch):
+    ranking = Ranking(desk.settings)
+    old = ranking.get(desk.scorer, desk.store, desk.now).situation
+    seen = []
+    monkeypatch.setattr(ranking, "reread", seen.append)
+
+    def agreed_meanwhile(_old, _new):
+        ranking._rereads += 1
+
+    ranking.prepare = agreed_meanwhile
+    ranking._replace(old, desk.scorer, desk.store, desk.now())
+    assert seen == [desk.store]
+
+
+def test_a_ranking_by_a_model_that_serves_no_more_is_dropped(desk):
+    ranking = Ranking(desk.settings)
+    old = ranking.get(desk.scorer, desk.store, desk.now).situation
+    ranking.prepare = lambda _old, _new: ranking.forget()
+    ranking._replace(old, desk.scorer, desk.store, desk.now())
+    assert ranking.newest is None

@@ -1,10 +1,11 @@
 import threading
 import time
+from dataclasses import replace
 
 import pandas as pd
 
 from history import StoreError
-from history.score_log import ServedScore, feature_frame, read_scores
+from history.score_log import ServedScore, feature_frame, read_scores, write_scores
 from models.conversion import ConversionModel
 from serving.score_log import ScoreLog
 
@@ -91,3 +92,29 @@ def test_a_lead_is_shown_with_its_score_over_time(fresh, empty_desk):
     assert [pd.Timestamp(each["as_of"]).month for each in shown] == [7, 8]
     assert all(each["model_version"] == "1" for each in shown)
     assert 'smarketing_scores_total{grade="' in fresh.get("/metrics").text
+
+
+def test_old_scores_are_deleted_in_batches_and_the_others_kept(empty_desk, monkeypatch):
+    monkeypatch.setattr("history.score_log.prune_scores.__defaults__", (100,))
+    now = pd.Timestamp("2025-06-30", tz="UTC")
+    day = 86_400_000_000
+    begun = int(now.timestamp() * 1e6) - 300 * day
+    write_scores(
+        empty_desk.store, [replace(served(n), scored_at=begun + n * day) for n in range(301)]
+    )
+    log = ScoreLog(lambda: empty_desk.store, days=30, now=lambda: now)
+    assert log.prune() == 270
+    assert log.prune() == 0
+    assert read_scores(empty_desk.store)["lead_id"].tolist() == [f"L{n}" for n in range(270, 301)]
+    assert ScoreLog(lambda: empty_desk.store).prune() == 0
+
+
+def test_the_thread_deletes_what_is_too_old(empty_desk):
+    log = ScoreLog(lambda: empty_desk.store, days=1)
+    write_scores(empty_desk.store, [served(1)])
+    log.note([replace(served(2), scored_at=int(time.time() * 1e6))])
+    end = time.monotonic() + 10
+    while "L1" in read_scores(empty_desk.store)["lead_id"].tolist() and time.monotonic() < end:
+        time.sleep(0.05)
+    log.close()
+    assert read_scores(empty_desk.store)["lead_id"].tolist() == ["L2"]

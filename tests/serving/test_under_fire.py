@@ -1,5 +1,6 @@
 """Nothing that was acknowledged is lost, and nothing that is sent is an error of ours."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -134,3 +135,59 @@ def test_a_kill_in_the_middle_of_writes_loses_nothing_acknowledged(installation,
     installation.wait_for(lambda: installation.get("/readyz").status_code == 200, 30)
     again = [TOUCH | {"engagement_id": each} for each in acknowledged]
     assert installation.post("/engagements", again).json()["duplicate"] == len(acknowledged)
+
+
+def workers_of(service):
+    """Return the processes that answer requests."""
+    found = []
+    for each in psutil.Process(service.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, or gone meanwhile
+            if "_bentoml_impl.worker.service" in each.cmdline():
+                found.append(each)
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing_and_the_others_go_on(installation, saved_model):
+    installation.register(saved_model)
+    environment = installation.environment | {"SMARKETING_SERVING__WORKERS": "2"}
+    words = ("-m", "serving.launch", "--port", str(installation.port))
+    installation.start(*words, env=environment)
+    service = installation.running[-1]
+    installation.wait_for(lambda: len(workers_of(service)) == 2, 60)
+    installation.wait_for(lambda: installation.get("/readyz").status_code == 200, 60)
+    acknowledged, broken, stopped = [], [], threading.Event()
+    numbers = itertools.count()
+
+    def write():
+        while not stopped.is_set():
+            with httpx.Client(base_url=f"http://127.0.0.1:{installation.port}") as client:
+                try:
+                    while not stopped.is_set():
+                        ids = [f"E{next(numbers)}" for _ in range(3)]
+                        body = [TOUCH | {"engagement_id": each} for each in ids]
+                        answer = client.post("/engagements", json=body)
+                        assert answer.status_code == 200, answer.text
+                        acknowledged.extend(ids)
+                except httpx.TransportError:
+                    broken.append(1)  # it was with the one that died: connect again
+
+    writers = [threading.Thread(target=write) for _ in range(6)]
+    for each in writers:
+        each.start()
+    installation.wait_for(lambda: len(acknowledged) > 100, 30)
+    victim = workers_of(service)[0]
+    os.kill(victim.pid, signal.SIGKILL)
+    before = len(acknowledged)
+    installation.wait_for(lambda: len(acknowledged) > before + 100, 30)
+    installation.wait_for(
+        lambda: len(workers_of(service)) == 2 and victim not in workers_of(service), 60
+    )
+    stopped.set()
+    for each in writers:
+        each.join(30)
+    connection = sqlite3.connect(installation.folder / "history.db")
+    kept = {row[0] for row in connection.execute("SELECT engagement_id FROM engagements")}
+    connection.close()
+    assert set(acknowledged) <= kept
+    assert len(broken) < 50

@@ -91,3 +91,19 @@ def test_a_wrong_variable_is_named(monkeypatch, name, value, words):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"^{name}: .*{words}"):
         Settings.load()
+
+
+def test_settings_of_a_folder_keep_everything_there(tmp_path):
+    settings = Settings.in_folder(tmp_path)
+    home = tmp_path.resolve()
+    assert settings.history.url == f"sqlite:///{home}/history.db"
+    assert settings.tracking.uri == f"sqlite:///{home}/mlflow.db"
+    assert settings.tracking.artifacts == f"{home}/artifacts"
+    assert settings.training == Settings().training
+
+
+def test_another_process_loads_the_same_settings(tmp_path, monkeypatch):
+    settings = Settings.in_folder(tmp_path)
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load() == settings

@@ -44,6 +44,7 @@ def new_terms(situation: Situation, form: dict[str, str]) -> dict[str, Any]:
     ValueError : a field is no number.
     """
     content = situation.agreement.terms.model_dump(mode="json")
+    content["grades"] = None  # solved anew from what is written
     for name, words, _, times in FIELDS:
         if name not in form:
             continue
@@ -58,7 +59,28 @@ def new_terms(situation: Situation, form: dict[str, str]) -> dict[str, Any]:
         content["excluded"] = [
             line.strip() for line in form["excluded"].splitlines() if line.strip()
         ]
+    if "owners" in form:
+        content["owners"] = [_owner(line) for line in form["owners"].splitlines() if line.strip()]
     return content
+
+
+def owners_text(terms: AgreementSettings) -> str:
+    """Write who is given leads as the form takes it: one a line."""
+    return "\n".join(
+        ", ".join([each.name, f"{each.per_week:g}", *each.segments]) for each in terms.owners
+    )
+
+
+def _owner(line: str) -> dict[str, Any]:
+    name, *more = [part.strip() for part in line.split(",")]
+    try:
+        per_week = float(more[0])
+    except (IndexError, ValueError) as error:
+        raise ValueError(
+            f"owners: expected name, leads a week, and perhaps segments, as in ann, 12, software "
+            f"(got {line.strip()[:60]!r})"
+        ) from error
+    return {"name": name, "per_week": per_week, "segments": [each for each in more[1:] if each]}
 
 
 def adoption(situation: Situation, rule: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -117,8 +139,10 @@ def _hint(
     if own is not None:
         return ""
     if name == "least_probability":
-        return f"solved: {100 * situation.curve.best:.2g}"
-    return f"proposed: {_written(filled, times)}" if filled is not None else ""
+        return f"solved: {100 * situation.cut:.2g}"
+    if filled is None:
+        return ""
+    return f"proposed: {parts.number(filled * times)}"
 
 
 def _written(value: float | None, times: float) -> str:

@@ -16,15 +16,19 @@ DIMENSIONS = ("source", "campaign", "segment", "owner", "channel")
 _YEAR = pd.Timedelta(days=365)
 _MOST = 15
 _MONTHS = 13
+_MOST_WORDS = 1000
 
 
-def view(situation: Situation, by: tuple[str, ...] = ("source",)) -> dict[str, Any]:
+def view(
+    situation: Situation, by: tuple[str, ...] = ("source",), message: str = ""
+) -> dict[str, Any]:
     """Return what the page shows.
 
     Parameters
     ----------
     situation : of both teams.
     by : dimensions to cut the funnel by.
+    message : what became of what somebody wrote down.
     """
     since = situation.now - _YEAR
     found = funnel.stages(situation.steps, since)
@@ -40,6 +44,10 @@ def view(situation: Situation, by: tuple[str, ...] = ("source",)) -> dict[str, A
         "cohorts": _cohorts(situation),
         "credit": [_credit(situation, name) for name in ("channel", "campaign")],
         "campaigns": as_table(campaigns(situation)),
+        "names": sorted({*situation.described["campaign"], *situation.spend} - {funnel.UNKNOWN}),
+        "today": f"{situation.now:%Y-%m-%d}",
+        "spent": _spent(situation),
+        "message": message,
     }
 
 
@@ -61,8 +69,26 @@ def as_json(situation: Situation, by: str) -> dict[str, Any]:
             name: _records(credit(situation, name)) for name in ("channel", "campaign")
         },
         "campaigns": _records(campaigns(situation)),
+        "spend": [] if situation.spent is None else _records(situation.spent.head(_MOST_WORDS)),
         "message": "",
     }
+
+
+def _spent(situation: Situation) -> dict[str, Any]:
+    """Return the newest words on spend."""
+    found = pd.DataFrame() if situation.spent is None else situation.spent.head(_MOST)
+    rows = [
+        [
+            row["campaign"],
+            row["day"],
+            parts.number(row["amount"]),
+            row["who"] or "-",
+            parts.day(row["at"]),
+            "" if row["counts"] else "corrected since",
+        ]
+        for row in found.to_dict("records")
+    ]
+    return {"columns": ["campaign", "spent on", "money", "said by", "on", " "], "rows": rows}
 
 
 def credit(situation: Situation, by: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pandas as pd
 
 from alignment import dispositions, goals, handoff
 from alignment.forecast import poisson_binomial, until_days
+from alignment.funnel import UNKNOWN
+from alignment.lift import Arm, Lift
 from alignment.pages import charts, parts
-from alignment.pages.form import QUARTER, fields, past, suggested
+from alignment.pages.form import QUARTER, fields, owners_text, past, suggested
 from alignment.qualification import simulate
 from alignment.situation import Situation
 
@@ -55,7 +58,9 @@ def view(
         "cut": _cut(situation),
         "trial": _trial(situation, cut),
         "speed": _speed(situation),
-        "lift": _lift(situation),
+        "lifts": [_lift(each) for each in situation.lifts],
+        "lift_days": min(90, situation.horizon),
+        "late": _late(situation),
         "reasons": _reasons(situation),
         "suggestions": _suggestions(situation),
         "log": [_logged(situation, entry) for entry in situation.log],
@@ -64,6 +69,7 @@ def view(
             (each["words"], each["value"] or each["hint"]) for each in fields(situation)
         ],
         "excluded": "\n".join(situation.agreement.terms.excluded),
+        "owners": owners_text(situation.agreement.terms),
         "history": past(situation),
     }
 
@@ -97,7 +103,35 @@ def as_json(situation: Situation) -> dict[str, Any]:
             "curve": situation.curve.frame.to_dict("records"),
             "grades": situation.grades.model_dump(),
         },
+        "overdue": [
+            {"owner": name, "leads": int(leads), "longest_h": round(longest, 1)}
+            for name, leads, longest in _overdue(situation)
+        ],
+        "lift": [
+            {**asdict(each), "difference": each.difference, "told": each.told}
+            for each in situation.lifts
+        ],
         "message": "",
+    }
+
+
+def _overdue(situation: Situation) -> list[tuple[str, int, float]]:
+    """Return each owner with how many of their leads are overdue, and by how many hours."""
+    late = situation.overdue
+    if late.empty:
+        return []
+    hours = (situation.now - late["due_at"]).dt.total_seconds() / 3600
+    found = hours.groupby(late["owner"]).agg(["size", "max"]).sort_values("size", ascending=False)
+    return [(str(name), int(row["size"]), float(row["max"])) for name, row in found.iterrows()]
+
+
+def _late(situation: Situation) -> dict[str, Any]:
+    rows = [
+        ["nobody" if name == UNKNOWN else name, f"{leads:,}", parts.span(hours)]
+        for name, leads, hours in _overdue(situation)
+    ]
+    return {"total": f"{len(situation.overdue):,}", "columns": ["whose", "leads", "longest"]} | {
+        "rows": rows
     }
 
 
@@ -203,16 +237,29 @@ def _curve(situation: Situation) -> parts.Chart:
 
 def _cut(situation: Situation) -> dict[str, Any]:
     here = situation.curve.at(situation.cut)
-    grades = situation.grades
+    terms, solved = situation.agreement.terms, situation.curve.best
     return {
         "now": parts.share(situation.cut),
-        "solved": parts.share(situation.curve.best),
-        "agreed": situation.agreement.terms.least_probability is not None,
+        "solved": parts.share(solved),
+        "agreed": terms.grades is not None or terms.least_probability is not None,
+        "best": parts.share(situation.cut) == parts.share(solved),
+        "graded": terms.grades is not None,
         "loss": parts.money(here["loss"]),
         "capacity": parts.number(situation.terms.capacity_per_week),
         "worth": parts.money(situation.terms.win_value),
-        "grades": [("A", grades.a), ("B", grades.b), ("C", grades.c), ("D", 0.0)],
+        "grades": _grades(situation),
     }
+
+
+def _grades(situation: Situation) -> list[list[str]]:
+    """Return each grade with the probability that it begins at, and its open leads."""
+    floors = situation.grades
+    rows, above = [], 0
+    for name, floor in (("A", floors.a), ("B", floors.b), ("C", floors.c), ("D", 0.0)):
+        upto = int((situation.probability >= floor).sum())
+        rows.append([name, parts.share(floor), f"{upto - above:,}"])
+        above = upto
+    return rows
 
 
 def _trial(situation: Situation, cut: float | None) -> dict[str, Any]:
@@ -276,19 +323,26 @@ def _speed(situation: Situation) -> parts.Chart | None:
     )
 
 
-def _lift(situation: Situation) -> str:
-    terms = situation.agreement.terms
-    if not terms.holdout_share and not terms.exploration_share:
-        return (
-            "No leads are drawn at random, so that nobody can say what the scores themselves are "
-            "worth. A small share explored below the cut, or held out from the order by score, "
-            "would measure it; both are off."
+def _lift(found: Lift) -> dict[str, Any]:
+    """Return one comparison with the sentence that it allows."""
+    arms = [_arm(found.ours), _arm(found.other)]
+    if not found.ours.leads or not found.other.leads:
+        said = "Nobody of one group has had the time to convert yet."
+    else:
+        said = (
+            f"{parts.points(found.difference)} of leads won, and nineteen times in twenty between "
+            f"{parts.points(found.low)} and {parts.points(found.high)}."
         )
-    return (
-        f"{parts.share(terms.exploration_share)} of the leads below the cut cross anyway, and "
-        f"{parts.share(terms.holdout_share)} are worked in order of arrival: comparing them with "
-        "the others tells what the scores are worth."
-    )
+    if not found.told and found.needed:
+        said += (
+            f" Too few to tell: about {found.needed:,} leads in each group would show a "
+            "difference of half the usual wins."
+        )
+    return {"question": found.question, "arms": arms, "said": said}
+
+
+def _arm(arm: Arm) -> list[str]:
+    return [arm.name, f"{arm.leads:,}", f"{arm.won:,}", parts.share(arm.share), f"{arm.young:,}"]
 
 
 def _reasons(situation: Situation) -> dict[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from alignment.dispositions import BY_REASON, RULES
+from alignment.outlook import Outlook, outlook
 from alignment.pages import charts, parts
 from features import compute_features
 from features.snapshots import is_open
 from history import History
 from models import ConversionModel, score
-from settings.settings import GradeSettings
+from models.scoring import Grades
 
 _STEPS = 12
 _MOVED = 0.002
@@ -26,11 +28,14 @@ def view(
     model: ConversionModel | None,
     *,
     now: pd.Timestamp,
-    grades: GradeSettings,
+    grades: Grades,
     version: str = "",
     handoffs: pd.DataFrame | None = None,
     message: str = "",
     bad: bool = False,
+    floors: Mapping[str, float] | None = None,
+    earlier: ConversionModel | None = None,
+    me: str = "",
 ) -> dict[str, Any]:
     """Return what the page shows of one lead.
 
@@ -43,6 +48,8 @@ def view(
     grades : least score of each grade.
     handoffs : the lead's rows of the ledger.
     message, bad : what became of an action, and whether it failed.
+    floors, earlier : as for `alignment.outlook.outlook`.
+    me : the owner who looks, where they have said so.
     """
     mine = history.for_leads([lead_id])
     lead = mine.leads.iloc[0]
@@ -68,13 +75,46 @@ def view(
         if len(mine.outcomes)
         else "new",
         "rules": RULES,
+        "me": me,
+        "outlook": None,
         "score": None,
         "moves": [],
         "chart": None,
     }
     if model is not None and lead["created_at"] < now:
         found |= _scores(history, lead_id, lead["created_at"], model, now, grades, version)
+        if found["open"]:
+            told = outlook(history, lead_id, model, now=now, floors=floors, earlier=earlier)
+            found["outlook"] = _outlook(told)
     return found
+
+
+def _outlook(told: Outlook) -> dict[str, Any]:
+    """Return the outlook in words."""
+    moved = told.moved
+    return {
+        "moved": "" if moved is None else moved.message,
+        "since": parts.day(told.since),
+        "reasons": [_changed(each) for each in moved.reasons if each["before"] != each["after"]]
+        if moved
+        else [],
+        "expected": parts.day(told.expected),
+        "cold": [
+            (name, "today" if at == told.now else f"from {parts.day(at)} on")
+            for name, at in told.cold.items()
+            if at is not None
+        ],
+    }
+
+
+def _changed(reason: dict[str, Any]) -> dict[str, Any]:
+    """Return a reason of a move with its value before and after, where both are numbers."""
+    told = parts.reason({**reason, "value": reason["after"]})
+    before, after = reason["before"], reason["after"]
+    if isinstance(before, float) and isinstance(after, float) and before != after:
+        label = reason["label"][:1].upper() + reason["label"][1:]
+        told["words"] = f"{label}: {parts.number(before)} to {parts.number(after)}"
+    return told
 
 
 def timeline(mine: History, handoffs: pd.DataFrame | None = None) -> list[dict[str, str]]:
@@ -128,7 +168,7 @@ def _scores(
     created: pd.Timestamp,
     model: ConversionModel,
     now: pd.Timestamp,
-    grades: GradeSettings,
+    grades: Grades,
     version: str,
 ) -> dict[str, Any]:
     """Score the lead at the end of each of some equal spans of its life, and say what changed."""
@@ -194,6 +234,8 @@ def _move(
     changed = []
     for name in was.keys() | now.keys():
         one, other = was.get(name), now.get(name)
+        if one is not None and other is not None and one["value"] == other["value"]:
+            continue  # its effect moved with the others', not by itself
         shift = (other["effect"] if other else 0.0) - (one["effect"] if one else 0.0)
         if abs(shift) >= _MOVED:
             told = parts.reason({**(other or one or {}), "effect": shift})

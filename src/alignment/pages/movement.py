@@ -140,7 +140,7 @@ def run_of(situation: Situation, feature: str, focus: Focus) -> pd.DataFrame:
 def campaigns(situation: Situation) -> pd.DataFrame:
     """Return the quality of the leads of each campaign, beside its spend."""
     chances = pd.Series(situation.probability, index=situation.frame["lead_id"])
-    spend = situation.terms.spend
+    spend = situation.spend
     return situation.once("campaigns", lambda: campaign_quality(situation.history, chances, spend))
 
 

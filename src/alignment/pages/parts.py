@@ -123,7 +123,7 @@ def reason(found: dict[str, Any]) -> dict[str, Any]:
         text = found["label"]
     else:
         shown = (
-            value
+            value.replace("_", " ")
             if isinstance(value, str)
             else (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
         )

@@ -109,6 +109,7 @@ def view(
     message: str = "",
     *,
     bad: bool = False,
+    me: str = "",
 ) -> dict[str, Any]:
     """Return what the page shows.
 
@@ -118,6 +119,7 @@ def view(
     counts : how many dispositions each lead has now, where it is known better than in the
         situation.
     message, bad : what became of an action, and whether it failed.
+    me : the owner who looks, where they have said so.
     """
     found = chosen(situation, choice, done)
     pages = max(1, math.ceil(len(found) / choice.size))
@@ -127,6 +129,7 @@ def view(
     cards = [card(situation, row, counts or {}) for row in shown.to_dict("records")]
     there = _there(situation, done)
     tallies = {name: int(_part(situation, Choice(show=name), there).sum()) for name in SHOWN}
+    mine = int(_part(situation, Choice(owner=me), there).sum()) if me else 0
     return {
         "title": "Today",
         "choice": choice,
@@ -139,6 +142,8 @@ def view(
         "cards": cards,
         "shown": SHOWN,
         "tallies": tallies,
+        "me": me,
+        "mine": mine,
         "owners": _names(situation, "owner"),
         "campaigns": _names(situation, "campaign"),
         "sources": _names(situation, "source"),
@@ -166,8 +171,13 @@ def card(situation: Situation, row: Mapping[Any, Any], counts: Mapping[str, int]
         "score": f"{row['score']:.0f}",
         "worth": parts.money(row["expected_value"]),
         "reasons": [parts.reason(each) for each in row["reasons"]],
-        "about": [str(row[name]) for name in ("source", "segment") if row[name] != UNKNOWN],
+        "about": [
+            str(row[name]).replace("_", " ")
+            for name in ("source", "segment")
+            if row[name] != UNKNOWN
+        ],
         "owner": "" if row["owner"] == UNKNOWN else row["owner"],
+        "given": _given("" if row["owner"] == UNKNOWN else row["owner"], row["routed"]),
         "campaign": "" if row["campaign"] == UNKNOWN else row["campaign"],
         "stage": row["stage"],
         "state": row["state"],
@@ -181,13 +191,23 @@ def card(situation: Situation, row: Mapping[Any, Any], counts: Mapping[str, int]
     }
 
 
+def _given(owner: str, why: str) -> str:
+    """Say whose a lead is, and why, where we gave it to them or could not."""
+    told = f" ({why})" if why and why != "had it already" else ""
+    return f"for {owner}{told}" if owner else f"for nobody yet{told}" if told else ""
+
+
 def as_json(
     situation: Situation, choice: Choice, done: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Return the queue as data: the leads of a choice, a page of them."""
     found = chosen(situation, choice, done)
     part = situation.worklist.iloc[paged(found, choice)]
-    columns = [name for name in part if name not in ("created_at", "because", "touched", "holdout")]
+    columns = [
+        name
+        for name in part
+        if name not in ("created_at", "because", "touched", "holdout", "given")
+    ]
     part = part[columns]
     plain = part.astype(object).where(part.notna(), None)
     leads = [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

@@ -18,6 +18,7 @@ from delivery import Outbox
 from serving.app import create_app
 from serving.crm import afterwards
 from serving.desk import Desk
+from settings.agreement import AgreementSettings
 from settings.settings import CrmSettings
 from tests.delivery.crm_server import CrmServer
 from tests.serving.conftest import Client, FixedSource, FrozenDesk, fill, settings_of
@@ -263,3 +264,27 @@ def test_the_document_meets_every_limit_of_external_services(client):
 
 def test_the_desk_of_these_tests_stands_still(crm_desk):
     assert crm_desk.now() == pd.Timestamp(crm_desk.moment)
+
+
+def test_the_service_tells_a_webhook_of_each_overdue_hand_off_once(
+    model, small_company, tmp_path, odoo_server
+):
+    url = f"sqlite:///{tmp_path}/history.db"
+    fill(url, small_company.history)
+    FrozenDesk.moment = small_company.history.observed_until
+    crm = CrmSettings(overdue_url=odoo_server.url)
+    agreed = AgreementSettings(least_probability=0.0, handoff_hours=1.0)
+    settings = settings_of(url).model_copy(update={"crm": crm, "agreement": agreed})
+    desk = FrozenDesk(settings, FixedSource(model), url)
+    desk.look()
+    late = Client(create_app(desk)).get("/queue?show=overdue&limit=1000").json()
+    assert late["total"] > 0
+    assert afterwards.note_overdue(desk) == late["total"]
+    afterwards.work(desk)
+    assert afterwards.note_overdue(desk) == 0
+    told = [row["lead_id"] for _, _, body, _ in odoo_server.bodies for row in body["overdue"]]
+    assert sorted(told) == sorted(lead["lead_id"] for lead in late["leads"])
+    goals = Client(create_app(desk)).get("/goals").json()
+    assert sum(row["leads"] for row in goals["overdue"]) == late["total"]
+    assert "overdue for a first touch" in Client(create_app(desk)).get("/pages/goals").text
+    desk.close()

@@ -1,9 +1,12 @@
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from history.teamwork import agreements, handoffs
+from alignment.pages.movement import Focus
+from history.assignments import assignments
+from history.teamwork import agree, agreements, handoffs
 
 PAGES = ["/", "/pages/drivers", "/pages/funnel", "/pages/goals", "/pages/model", "/pages/health"]
 NEW = {"lead_id": "a/b?c", "created_at": "2025-06-01T00:00:00Z", "source": "<b>list</b>"}
@@ -174,6 +177,71 @@ def test_leads_cross_in_the_name_of_an_agreement_only(fresh, empty_desk):
     assert len(handoffs(empty_desk.store)) == 1
 
 
+def test_what_is_agreed_grades_every_answer(one, empty_desk):
+    def graded():
+        scored = one.post("/score", json={"leads": [{"lead_id": "a/b?c"}]}).json()["scores"][0]
+        return scored["grade"], one.get("/queue?limit=1").json()["leads"][0]["grade"]
+
+    assert graded()[0] == graded()[1]
+    chance = one.get("/queue?limit=1").json()["leads"][0]["probability"]
+    for seen, cut, expected in ((0, 0.0, {"A", "B"}), (1, chance + 0.01, {"C", "D"})):
+        terms = {"seen": str(seen), "least_probability": f"{100 * cut}", "who": "a", "why": "b"}
+        assert one.post("/pages/goals", **form(**terms)).status_code == 200
+        assert set(graded()) <= expected
+        assert len(set(graded())) == 1
+        kept = agreements(empty_desk.store)[-1]["content"]
+        assert kept["grades"]["b"] == kept["least_probability"] == pytest.approx(cut)
+
+
+def test_leads_are_given_to_owners_once_and_say_why(one, empty_desk):
+    terms = {"seen": "0", "least_probability": "0", "who": "ann", "why": "to share the work"}
+    bad = one.post("/pages/goals", **form(**terms, owners="ann twelve"))
+    assert (bad.status_code, "ann, 12, software" in bad.text) == (422, True)
+    assert one.post("/pages/goals", **form(**terms, owners="ann, 5")).status_code == 200
+    lead = waiting(one)
+    assert (lead["owner"], lead["routed"]) == ("ann", "takes every segment, 0 of 5 given this week")
+    assert "for ann (takes every segment, 0 of 5 given this week)" in one.get("/").text
+    assert one.get("/queue?show=today&owner=ann").json()["total"] == 1
+    assert one.get("/queue?show=today&owner=bob").json()["total"] == 0
+    again = {**terms, "seen": "1", "owners": "bob, 5"}
+    assert one.post("/pages/goals", **form(**again)).status_code == 200
+    assert waiting(one)["owner"] == "ann"
+    assert assignments(empty_desk.store)["owner"].tolist() == ["ann"]
+    empty_desk.store.erase("a/b?c")
+    assert assignments(empty_desk.store).empty
+
+
+def test_the_browser_remembers_which_owner_looks(one):
+    terms = {"seen": "0", "least_probability": "0", "who": "a", "why": "b"}
+    assert one.post("/pages/goals", **form(**terms)).status_code == 200
+    told = one.get("/?owner=z%C3%B6e&me=1")
+    assert "Mine, z\u00f6e <span>0</span>" in told.text
+    cookie = told.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    page = one.call("GET", "/", headers={"cookie": cookie.partition(";")[0]}).text
+    assert "Mine, z\u00f6e" in page
+    assert 'name="owner" value="z\u00f6e"' in page
+
+
+def test_goals_say_what_is_missing_until_the_worth_of_the_scores_can_be_told(one):
+    assert "no leads are drawn at random" in one.get("/pages/goals").text
+    terms = {"seen": "0", "holdout_share": "20", "exploration_share": "5", "who": "a", "why": "b"}
+    page = one.post("/pages/goals", **form(**terms))
+    assert "Does the order by score win more?" in page.text
+    assert "had the time to convert yet" in page.text
+    found = one.get("/goals").json()["lift"]
+    assert [each["told"] for each in found] == [False, False]
+    assert found[0]["other"]["name"] == "in order of arrival"
+
+
+def test_an_agreement_made_elsewhere_grades_within_seconds(one, empty_desk):
+    terms = {"grades": {"a": 0.0, "b": 0.0, "c": 0.0}}
+    agree(empty_desk.store, terms, who="a", why="b", seen=0, now=empty_desk.now())
+    empty_desk.look()
+    scored = one.post("/score", json={"leads": [{"lead_id": "a/b?c"}]}).json()["scores"][0]
+    assert scored["grade"] == "A"
+
+
 def test_what_the_pages_show_is_there_as_json(client, small_company):
     goals = client.get("/goals").json()
     assert goals["forecast"]["open_leads"] == client.get("/queue?limit=1").json()["open_leads"]
@@ -188,7 +256,7 @@ def test_what_the_pages_show_is_there_as_json(client, small_company):
 
 
 def test_without_history_every_json_says_so(fresh):
-    for path in ("/queue", "/importance", "/funnel", "/goals"):
+    for path in ("/queue", "/importance", "/funnel", "/goals", "/monitor"):
         answer = fresh.get(path)
         assert answer.status_code == 200
         assert "no leads yet" in answer.json()["message"]
@@ -200,3 +268,56 @@ def test_a_lead_page_tells_both_teams_touches_and_why_the_score_moved(client):
     assert "team-marketing" in page
     assert "How the score moved, and why" in page
     assert pd.Timestamp(re.findall(r'datetime="([^"]+)"', page)[0]).tzinfo is not None
+
+
+def test_a_lead_says_what_moved_it_and_what_to_expect(client):
+    best = client.get("/queue?limit=1").json()["leads"][0]["lead_id"]
+    told = client.get(f"/leads/{best}").json()["outlook"]
+    parts = told["behaviour"] + told["ageing"] + told["model"]
+    assert told["after"] - told["before"] == pytest.approx(parts)
+    assert pd.Timestamp(told["expected_at"]) > pd.Timestamp(told["since"])
+    assert [each["floor"] for each in told["cold"]] == ["the cut"]
+    page = client.get(f"/pages/lead/{best}").text
+    assert told["message"] in page.replace("&#39;", "'")
+    assert "If it converts, expect it by" in page
+    assert "If it stays silent, below the cut" in page
+
+
+def test_a_closed_lead_has_no_outlook(client, small_company):
+    outcomes = small_company.history.outcomes
+    lost = outcomes.loc[outcomes["stage"] == "lost", "lead_id"].iloc[-1]
+    assert client.get(f"/leads/{lost}").json()["outlook"] is None
+    assert "expect it by" not in client.get(f"/pages/lead/{lost}").text
+
+
+def test_slow_pages_that_were_looked_at_are_made_before_somebody_waits(client, desk):
+    client.get("/pages/drivers")
+    old = desk.situation()
+    new, unseen = replace(old, kept={}), replace(old, kept={})
+    desk.ranking.prepare(old, new)
+    assert new.kept[f"page drivers {Focus()}"].startswith("<!doctype html>")
+    desk.ranking.prepare(unseen, unseen)
+    assert unseen.kept == {}
+
+
+def test_spend_is_written_down_with_its_history(one):
+    touch = {"lead_id": "a/b?c", "occurred_at": "2025-06-02T00:00:00Z", "kind": "visit"}
+    one.post("/engagements", json=[{**touch, "campaign": "spring"}])
+    told = {"campaign": "spring", "day": "2025-06-01", "amount": "4,000", "who": "ben"}
+    assert "4,000.00 on spring" in one.post("/pages/funnel/spend", **form(**told)).text
+    bad = one.post("/pages/funnel/spend", **form(**{**told, "amount": "much"}))
+    assert (bad.status_code, "amount" in bad.text) == (422, True)
+    rows = [
+        {"campaign": "spring", "day": day, "amount": 50.0} for day in ("2025-06-01", "2025-07-01")
+    ]
+    counts = one.post("/spend", json={"spend": rows}).json()
+    assert (counts["accepted"], counts["updated"]) == (1, 1)
+    assert one.post("/spend", json={"spend": rows}).json()["duplicate"] == 2
+    assert one.post("/spend", json={"spend": [{**rows[0], "day": "soon"}]}).status_code == 422
+    one.post("/pages/funnel/spend", **form(**{**told, "campaign": "autumn"}))
+    found = one.get("/funnel").json()
+    spend = {row["campaign"]: row["spend"] for row in found["campaigns"]}
+    assert spend["spring"] == 100.0
+    counted = [(row["amount"], row["counts"]) for row in found["spend"][1:]]
+    assert counted == [(50.0, True), (50.0, True), (4000.0, False)]
+    assert "corrected since" in one.get("/pages/funnel").text

@@ -1,4 +1,7 @@
-"""A sample company, and what may go wrong with it from a day on."""
+"""What may go wrong with a company from a day on, to be planted into a history.
+
+A monitor proves itself on a change whose day and nature are known.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from history import History
+from history.history import History
 
 
 def channel_dies(history: History, day: pd.Timestamp, channel: str) -> History:
@@ -24,12 +27,12 @@ def field_stops(history: History, day: pd.Timestamp, field: str) -> History:
     return replace(history, leads=leads)
 
 
-def fewer_wins(history: History, day: pd.Timestamp, seed: int = 1) -> History:
-    """Turn one win in three into a loss from a day on."""
+def fewer_wins(history: History, day: pd.Timestamp, seed: int = 1, share: float = 1 / 3) -> History:
+    """Turn a share of the wins, one in three, into losses from a day on."""
     rows = history.outcomes.copy()
     rows["stage"] = rows["stage"].astype("str")
     won = (rows["stage"] == "won") & (rows["occurred_at"] >= day)
-    lost = won.to_numpy() & (np.random.default_rng(seed).random(len(rows)) < 1 / 3)
+    lost = won.to_numpy() & (np.random.default_rng(seed).random(len(rows)) < share)
     rows.loc[lost, "stage"] = "lost"
     return replace(history, outcomes=rows)
 
