@@ -20,9 +20,10 @@ from history.history import History, micros
 from history.ingest_report import IngestReport, count_waiting
 from history.meta import get_meta, set_meta
 from history.moved import follow
+from history.opening import prepare
 from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
-from history.schema import QUARANTINE, SCHEMA_VERSION, STORED, metadata
+from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, counted, quarantine, upsert
 
@@ -38,15 +39,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         with self._writing() as connection:
-            metadata.create_all(connection)
-            version = get_meta(connection, "schema_version")
-            if version is None:
-                set_meta(connection, "schema_version", SCHEMA_VERSION)
-            elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.name}: the store has schema version {version}, this release reads "
-                    f"{SCHEMA_VERSION}: upgrade smarketing, or migrate the store"
-                )
+            prepare(connection, self.name)
 
     @property
     def name(self) -> str:
