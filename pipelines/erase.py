@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from delivery import Outbox
-from history.store import Receipt
+from history.erasure import Receipt
 from pipelines import context
 from settings import Settings
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -14,58 +13,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from history.conform import conform
 from history.engine import open_engine
+from history.erasure import Receipt, erase
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
+from history.ingest_report import IngestReport, count_waiting
+from history.meta import get_meta, set_meta
 from history.moved import follow
+from history.opening import prepare
 from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
-from history.schema import (
-    ASSIGNMENTS,
-    HANDOFFS,
-    META,
-    MOVED,
-    QUARANTINE,
-    SCHEMA_VERSION,
-    SCORES,
-    STORED,
-    metadata,
-)
+from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
 from history.upsert import Counts, clear_quarantine, counted, quarantine, upsert
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What became of an ingest.
-
-    Parameters
-    ----------
-    format : how the source was read.
-    counts : what became of the rows, by table.
-    rejects : the rows in quarantine.
-    notes : what a person should know about how the source was read.
-    waiting : rows whose lead is not known yet; they count once it arrives.
-    """
-
-    format: str
-    counts: Mapping[str, Counts]
-    rejects: Sequence[Reject] = ()
-    notes: Sequence[str] = ()
-    waiting: int = 0
-
-    @property
-    def total(self) -> Counts:
-        """The counts of all tables together."""
-        return sum(self.counts.values(), Counts())
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Proof of an erasure: how many rows went, by table, and what was kept of the person: none."""
-
-    lead_id: str
-    removed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Store:
@@ -79,15 +39,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         with self._writing() as connection:
-            metadata.create_all(connection)
-            version = self._meta(connection, "schema_version")
-            if version is None:
-                self._set_meta(connection, "schema_version", SCHEMA_VERSION)
-            elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.name}: the store has schema version {version}, this release reads "
-                    f"{SCHEMA_VERSION}: upgrade smarketing, or migrate the store"
-                )
+            prepare(connection, self.name)
 
     @property
     def name(self) -> str:
@@ -136,7 +88,7 @@ class Store:
                 for name, each in conformed.items()
             }
             self._remember(connection, extract)
-            waiting = self._waiting(connection)
+            waiting = count_waiting(connection)
         return IngestReport(extract.format, counts, rejects, extract.notes, waiting)
 
     def upsert(
@@ -185,8 +137,8 @@ class Store:
         StoreError : the store holds no leads.
         """
         with self._reading() as connection:
-            told = self._meta(connection, "observed_until")
-            named = set(self._meta(connection, "current_only") or []) | set(current_only)
+            told = get_meta(connection, "observed_until")
+            named = set(get_meta(connection, "current_only") or []) | set(current_only)
         frames = read_tables(self.engine)
         if frames["leads"].empty:
             raise StoreError(
@@ -208,7 +160,7 @@ class Store:
         observed_until : what the history says of its own end.
         """
         with self._reading() as connection:
-            named = self._meta(connection, "current_only") or []
+            named = get_meta(connection, "current_only") or []
         with self.cursor() as cursor:
             frames = read_beside_writers(cursor)
         return History.from_frames(frames, observed_until=observed_until, current_only=named)
@@ -239,7 +191,7 @@ class Store:
                     for name in ("engagements", "outcomes", "dispositions")
                 },
             }
-            named = self._meta(connection, "current_only") or []
+            named = get_meta(connection, "current_only") or []
         return History.from_frames(frames, observed_until=observed_until, current_only=named)
 
     def writing(self) -> AbstractContextManager[Connection]:
@@ -288,12 +240,12 @@ class Store:
     def sources(self) -> list[str]:
         """Return the formats of the sources that were taken in."""
         with self._reading() as connection:
-            return list(self._meta(connection, "sources") or [])
+            return list(get_meta(connection, "sources") or [])
 
     def marks(self, format: str, source: str) -> dict[str, Any] | None:
         """Return how far a source was read, as its reader said; None if it never was."""
         with self._reading() as connection:
-            kept = (self._meta(connection, "marks") or {}).get(f"{format} {source}")
+            kept = (get_meta(connection, "marks") or {}).get(f"{format} {source}")
         return None if kept is None else dict(kept)
 
     def erase(self, lead_id: str) -> Receipt:
@@ -304,19 +256,7 @@ class Store:
         StoreError : no such lead.
         """
         with self._writing() as connection:
-            removed = {}
-            for name, table in {**STORED, **_BESIDE}.items():
-                if "lead_id" in table.c:
-                    ours = table.c.lead_id == lead_id
-                elif name == "attribute_history":
-                    ours = (table.c.entity == "lead") & (table.c.entity_id == lead_id)
-                else:
-                    continue
-                removed[name] = int(connection.execute(table.delete().where(ours)).rowcount)
-            connection.execute(MOVED.delete().where(MOVED.c.new_id == lead_id))
-            named = QUARANTINE.c.raw.contains(json.dumps(lead_id), autoescape=True)
-            result = connection.execute(QUARANTINE.delete().where(named))
-            removed["quarantine"] = int(result.rowcount)
+            removed = erase(connection, lead_id)
             if not any(removed.values()):
                 raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
         return Receipt(lead_id, removed)
@@ -336,34 +276,17 @@ class Store:
         return counted(written, each)
 
     def _remember(self, connection: Connection, extract: Extract) -> None:
-        named = set(self._meta(connection, "current_only") or []) | extract.current_only
-        self._set_meta(connection, "current_only", sorted(named))
-        formats = set(self._meta(connection, "sources") or []) | {extract.format}
-        self._set_meta(connection, "sources", sorted(formats))
+        named = set(get_meta(connection, "current_only") or []) | extract.current_only
+        set_meta(connection, "current_only", sorted(named))
+        formats = set(get_meta(connection, "sources") or []) | {extract.format}
+        set_meta(connection, "sources", sorted(formats))
         if extract.marks is not None:
-            marks = self._meta(connection, "marks") or {}
+            marks = get_meta(connection, "marks") or {}
             marks[f"{extract.format} {extract.source}"] = dict(extract.marks)
-            self._set_meta(connection, "marks", marks)
+            set_meta(connection, "marks", marks)
         if extract.observed_until is not None:
-            told = self._meta(connection, "observed_until") or 0
-            self._set_meta(connection, "observed_until", max(told, micros(extract.observed_until)))
-
-    def _waiting(self, connection: Connection) -> int:
-        leads, total = STORED["leads"], 0
-        for name in ("engagements", "outcomes", "dispositions"):
-            table = STORED[name]
-            orphan = ~select(leads.c.lead_id).where(leads.c.lead_id == table.c.lead_id).exists()
-            query = select(func.count()).select_from(table).where(orphan)
-            total += int(connection.execute(query).scalar_one())
-        return total
-
-    def _meta(self, connection: Connection, name: str) -> Any:
-        row = connection.execute(select(META.c.value).where(META.c.name == name)).first()
-        return None if row is None else json.loads(row[0])
-
-    def _set_meta(self, connection: Connection, name: str, value: Any) -> None:
-        connection.execute(META.delete().where(META.c.name == name))
-        connection.execute(META.insert().values(name=name, value=json.dumps(value)))
+            told = get_meta(connection, "observed_until") or 0
+            set_meta(connection, "observed_until", max(told, micros(extract.observed_until)))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -374,10 +297,6 @@ class Store:
     def _reading(self) -> Iterator[Connection]:
         with _told(self.name), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-_BESIDE = {"handoffs": HANDOFFS, "assignments": ASSIGNMENTS, "scores": SCORES}
-"""Tables beside the history that speak of leads."""
 
 
 def open_store(url: str, patience_s: float | None = None) -> Store:

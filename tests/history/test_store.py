@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import inspect, text
 
 from history import History, SourceError, Store, StoreError, open_store
 from history.extract import Extract, RawTable
@@ -217,3 +218,16 @@ def test_a_file_that_is_no_database_is_told_apart(tmp_path):
     (tmp_path / "history.db").write_text("surely not a database, but long enough to look at" * 50)
     with pytest.raises(StoreError, match="not a database"):
         open_store(f"sqlite:///{tmp_path}/history.db")
+
+
+@pytest.mark.parametrize(("version", "advice"), [("2", "upgrade"), ("0", "open it with")])
+def test_a_store_of_another_schema_is_refused_and_left_as_it_is(store: Store, version, advice):
+    with store.writing() as connection:
+        connection.execute(
+            text("UPDATE meta SET value = :v WHERE name = 'schema_version'"), {"v": version}
+        )
+        connection.execute(text("DROP TABLE moved_leads"))
+    with pytest.raises(StoreError, match=f"schema version {version}.*{advice}"):
+        Store(store.engine)
+    with store.reading() as connection:
+        assert not inspect(connection).has_table("moved_leads")

@@ -88,7 +88,7 @@ def test_a_crash_leaves_neither_rows_nor_marks(tmp_path, store, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(Store, "_waiting", crash)
+        broken.setattr(Store, "_remember", crash)
         with pytest.raises(KeyboardInterrupt):
             take(store, source)
     assert store.counts()["leads"] == 0
