@@ -270,11 +270,15 @@ def serve(
 @app.command()
 def erase(
     lead_id: Annotated[str, typer.Argument(help="The lead to forget.")],
+    readmit: Annotated[
+        bool, typer.Option("--readmit", help="Take rows of a forgotten lead in again.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Forget a person everywhere, with a receipt."""
-    _verb("erase").run(Settings.load(config), lead_id, as_json=as_json)
+    """Forget a person everywhere, with a receipt; sources cannot bring them back."""
+    verb = _verb("erase")
+    (verb.readmit if readmit else verb.run)(Settings.load(config), lead_id, as_json=as_json)
 
 
 @app.command()

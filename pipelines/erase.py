@@ -7,11 +7,14 @@ from dataclasses import asdict, replace
 from delivery import Outbox
 from history.erasure import Receipt
 from pipelines import context
+from pipelines.failures import UsageError
 from settings import Settings
 
 
 def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
     """Remove every row of a lead from the store, and what is on its way to CRMs.
+
+    Sources may go on naming the lead: its rows are left out from now on.
 
     Raises
     ------
@@ -26,4 +29,24 @@ def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
     else:
         gone = context.plural({name: n for name, n in receipt.removed.items() if n})
         context.say(f"lead {lead_id} is forgotten: {gone} removed")
+        searched = len(receipt.found_after)
+        context.say(
+            f"a search of {searched} tables finds nothing; rows that come again are left out"
+        )
     return receipt
+
+
+def readmit(settings: Settings, lead_id: str, *, as_json: bool = False) -> bool:
+    """Let the rows of a person who was erased in again, at that person's wish.
+
+    Raises
+    ------
+    UsageError : nobody of that id was erased.
+    """
+    if not context.store_of(settings).readmit(lead_id):
+        raise UsageError(f"no lead {lead_id!r} was erased: there is nothing to take back")
+    if as_json:
+        context.print_json({"lead_id": lead_id, "readmitted_at": context.now().isoformat()})
+    else:
+        context.say(f"rows of lead {lead_id} are taken in again from now on")
+    return True

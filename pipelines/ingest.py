@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from history import IngestReport, Store
 from history.extract import Extract
 from history.sources import Reader
 from history.sources.mapped import MappedReader, source_name
+from history.upsert import Counts
 from pipelines import context, dry_run
 from pipelines.sources import reader_of, write_mapping
 from settings import Settings
@@ -108,12 +109,12 @@ def as_plain(report: IngestReport) -> dict[str, Any]:
 
 def _print(report: IngestReport, store: Store) -> None:
     rows = [
-        (name, f"{c.accepted:,}", f"{c.updated:,}", f"{c.duplicate:,}", f"{c.rejected:,}")
-        for name, c in report.counts.items()
+        (name, *(f"{count:,}" for count in asdict(counts).values()))
+        for name, counts in report.counts.items()
     ]
     context.print_table(
         f"Read as {report.format} into {store.name}",
-        ("table", "accepted", "updated", "duplicate", "rejected"),
+        ("table", *(each.name for each in fields(Counts))),
         rows,
     )
     for note in report.notes:

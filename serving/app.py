@@ -167,6 +167,7 @@ def _write(desk: Desk, table: str) -> Endpoint:
             updated=counts.updated,
             duplicate=counts.duplicate,
             rejected=counts.rejected,
+            erased=counts.erased,
             reasons=reasons,
         )
         return _json(written.model_dump())
@@ -185,6 +186,7 @@ def _spend(desk: Desk) -> Endpoint:
             updated=counts.updated,
             duplicate=counts.duplicate,
             rejected=0,
+            erased=0,
             reasons=[],
         )
         return _json(written.model_dump())

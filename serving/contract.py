@@ -216,6 +216,9 @@ class Written(BaseModel):
     )
     duplicate: int = Field(ge=0, description="Rows that were there already.", examples=[1])
     rejected: int = Field(ge=0, description="Rows in quarantine.", examples=[0])
+    erased: int = Field(
+        ge=0, description="Rows of people who were forgotten, left out.", examples=[0]
+    )
     reasons: list[Refusal] = Field(description="Why rows were rejected.", examples=[[]])
 
 

@@ -1,49 +1,162 @@
-"""Forgetting a person: which rows go, and the proof of it."""
+"""Forgetting a person: which rows go, the proof of it, and that no source brings them back.
+
+Of a person who was erased nothing stays but a keyed digest of the id, so that rows which a source
+still holds are left out when they come again. The key is the store's own: without the store the
+digests say nothing.
+"""
 
 from __future__ import annotations
 
+import hmac
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
 
-from history.schema import ASSIGNMENTS, HANDOFFS, MOVED, QUARANTINE, SCORES, STORED
+from history.meta import get_meta, set_meta
+from history.rejects import Conformed, Reject
+from history.schema import ERASED, MOVED, QUARANTINE, metadata
 
-_BESIDE = {"handoffs": HANDOFFS, "assignments": ASSIGNMENTS, "scores": SCORES}
-"""Tables beside the history that speak of leads."""
+_KEY = "erasure_key"
+_MANY = 500
+_IDS = ("lead_id", "old_id", "new_id")
+"""Columns that name a lead; of the attribute history it is ``entity_id``."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof of an erasure: how many rows went, by table, and what was kept of the person: none."""
+    """Proof of an erasure.
+
+    Parameters
+    ----------
+    lead_id : the person.
+    removed : how many rows went, by table.
+    found_after : how many rows name the person after it, by table that was searched: none.
+    """
 
     lead_id: str
     removed: Mapping[str, int] = field(default_factory=dict)
+    found_after: Mapping[str, int] = field(default_factory=dict)
 
 
-def erase(connection: Connection, lead_id: str) -> dict[str, int]:
-    """Delete every row of a lead, and every rejected row that names it.
+def erase(connection: Connection, lead_id: str) -> Receipt:
+    """Delete every row that names a lead, and remember not to take any in again.
+
+    Ids that were merged into this lead are the same person, and go with it.
 
     Parameters
     ----------
     connection : within a transaction of the caller.
     lead_id : the person; unknown ones have no rows.
+    """
+    merged = select(MOVED.c.old_id).where(MOVED.c.new_id == lead_id)
+    ids = sorted({lead_id, *connection.execute(merged).scalars()})
+    removed = {
+        table.name: int(connection.execute(table.delete().where(ours)).rowcount)
+        for table, ours in _naming(ids)
+    }
+    if any(removed.values()):
+        key = _key(connection)
+        known = set(connection.execute(select(ERASED.c.digest)).scalars())
+        fresh = {_digest(key, each) for each in ids} - known
+        if fresh:
+            connection.execute(ERASED.insert(), [{"digest": each} for each in sorted(fresh)])
+    return Receipt(lead_id, removed, _found(connection, ids))
+
+
+def readmit(connection: Connection, lead_id: str) -> bool:
+    """Let rows of a person in again, who asked for it; tell whether they were kept out."""
+    digest = _digest(_key(connection), lead_id)
+    return bool(connection.execute(ERASED.delete().where(ERASED.c.digest == digest)).rowcount)
+
+
+def without_erased(connection: Connection, conformed: Conformed) -> Conformed:
+    """Leave out the rows of people who were erased, those that do not fit as well.
+
+    Parameters
+    ----------
+    connection : within a transaction of the caller.
+    conformed : what came of a table.
 
     Returns
     -------
-    How many rows went, by table.
+    The rest, with the count of what was left out.
     """
-    removed = {}
-    for name, table in {**STORED, **_BESIDE}.items():
-        if "lead_id" in table.c:
-            ours = table.c.lead_id == lead_id
-        elif name == "attribute_history":
-            ours = (table.c.entity == "lead") & (table.c.entity_id == lead_id)
-        else:
-            continue
-        removed[name] = int(connection.execute(table.delete().where(ours)).rowcount)
-    connection.execute(MOVED.delete().where(MOVED.c.new_id == lead_id))
-    named = QUARANTINE.c.raw.contains(json.dumps(lead_id), autoescape=True)
-    removed["quarantine"] = int(connection.execute(QUARANTINE.delete().where(named)).rowcount)
-    return removed
+    if connection.execute(select(ERASED.c.digest).limit(1)).first() is None:
+        return conformed
+    key, frame = _key(connection), conformed.frame
+    column = "lead_id" if "lead_id" in frame.columns else "entity_id"
+    gone = pd.Series(False, index=frame.index)
+    if column in frame.columns:
+        named = _erased(connection, key, frame[column].dropna().astype(str).unique())
+        gone = frame[column].isin(named)
+        if column == "entity_id":
+            gone &= frame["entity"] == "lead"
+    raw = {reject.raw: _ids_in(reject) for reject in conformed.rejects}
+    ours = _erased(connection, key, {each for ids in raw.values() for each in ids})
+    kept = [reject for reject in conformed.rejects if not raw[reject.raw] & ours]
+    left_out = int(gone.sum()) + len(conformed.rejects) - len(kept)
+    if not left_out:
+        return conformed
+    rest = frame[~gone.to_numpy()].reset_index(drop=True)
+    return replace(conformed, frame=rest, rejects=kept, erased=left_out)
+
+
+def _naming(ids: list[str]) -> list[tuple[Table, ColumnElement[bool]]]:
+    """Return every table that can name a lead, with the condition that it names one of these."""
+    found: list[tuple[Table, ColumnElement[bool]]] = []
+    for table in metadata.sorted_tables:
+        named: list[ColumnElement[bool]] = [
+            table.c[name].in_(ids) for name in _IDS if name in table.c
+        ]
+        if "entity_id" in table.c:
+            named.append(and_(table.c.entity == "lead", table.c.entity_id.in_(ids)))
+        if table is QUARANTINE:
+            named += [table.c.raw.contains(json.dumps(each), autoescape=True) for each in ids]
+            named.append(table.c.value.in_(ids))
+        if named:
+            found.append((table, or_(*named)))
+    return found
+
+
+def _found(connection: Connection, ids: list[str]) -> dict[str, int]:
+    return {
+        table.name: int(
+            connection.execute(select(func.count()).select_from(table).where(ours)).scalar_one()
+        )
+        for table, ours in _naming(ids)
+    }
+
+
+def _key(connection: Connection) -> str:
+    key = get_meta(connection, _KEY)
+    if key is None:
+        key = secrets.token_hex(32)
+        set_meta(connection, _KEY, key)
+    return str(key)
+
+
+def _digest(key: str, lead_id: str) -> str:
+    return hmac.new(bytes.fromhex(key), lead_id.encode(), "sha256").hexdigest()
+
+
+def _erased(connection: Connection, key: str, lead_ids: Iterable[str]) -> set[str]:
+    """Return those of the ids that were erased."""
+    asked = {_digest(key, each): each for each in lead_ids}
+    query = select(ERASED.c.digest)
+    if len(asked) <= _MANY:
+        query = query.where(ERASED.c.digest.in_(list(asked)))
+    return {asked[each] for each in connection.execute(query).scalars() if each in asked}
+
+
+def _ids_in(reject: Reject) -> set[str]:
+    """Return what may be the id of a lead in a row that did not fit."""
+    try:
+        row = json.loads(reject.raw)
+    except ValueError:
+        return set()
+    values = row.values() if isinstance(row, dict) else ()
+    return {str(each) for each in values if isinstance(each, str | int)}

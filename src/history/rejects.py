@@ -47,12 +47,14 @@ class Conformed:
     rejects : the rows that do not.
     duplicates : rows that said the same as an earlier one.
     given : the declared columns that the source had; the others say nothing.
+    erased : rows of people who were forgotten, which are left out.
     """
 
     frame: pd.DataFrame
     rejects: list[Reject] = field(default_factory=list)
     duplicates: int = 0
     given: frozenset[str] = frozenset()
+    erased: int = 0
 
 
 class Problems:

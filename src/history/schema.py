@@ -158,6 +158,12 @@ MOVED = Table(
     Column("new_id", Text),  # nothing: the lead was deleted
 )
 
+ERASED = Table(
+    "erased",
+    metadata,
+    Column("digest", Text, primary_key=True),  # keyed, of the id of a person who was forgotten
+)
+
 for _name in ("engagements", "outcomes", "dispositions"):
     _stored = STORED[_name]
     Index(f"ix_{_name}_lead", _stored.c.lead_id, _stored.c.occurred_at)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from history.conform import conform
 from history.engine import open_engine
-from history.erasure import Receipt, erase
+from history.erasure import Receipt, erase, readmit, without_erased
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
@@ -80,6 +80,7 @@ class Store:
                 )
                 for name, table in extract.tables.items()
             }
+            conformed = {name: without_erased(connection, each) for name, each in conformed.items()}
             rejects = [reject for each in conformed.values() for reject in each.rejects]
             if strict and rejects:
                 raise StoreError(f"{rejects[0]}; nothing was taken in, as --strict asks")
@@ -115,6 +116,7 @@ class Store:
         """
         conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
         with self._writing() as connection:
+            conformed = without_erased(connection, conformed)
             written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
         return counted(written, conformed), conformed.rejects
@@ -249,17 +251,24 @@ class Store:
         return None if kept is None else dict(kept)
 
     def erase(self, lead_id: str) -> Receipt:
-        """Forget a person: every row of the lead, and every rejected row that names it.
+        """Forget a person: every row that names the lead goes, and none is taken in again.
 
         Raises
         ------
         StoreError : no such lead.
         """
         with self._writing() as connection:
-            removed = erase(connection, lead_id)
-            if not any(removed.values()):
+            receipt = erase(connection, lead_id)
+            if not any(receipt.removed.values()):
                 raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
-        return Receipt(lead_id, removed)
+            if any(receipt.found_after.values()):
+                raise StoreError(f"{self.name}: {lead_id!r} is still named; nothing was erased")
+        return receipt
+
+    def readmit(self, lead_id: str) -> bool:
+        """Let rows of a person who was erased in again; tell whether they were kept out."""
+        with self._writing() as connection:
+            return readmit(connection, lead_id)
 
     def _write(
         self,

@@ -31,12 +31,14 @@ class Counts:
     updated : rows that replaced older content of the same id.
     duplicate : rows that were there already, or twice in the source.
     rejected : rows in quarantine.
+    erased : rows of people who were forgotten, which are left out.
     """
 
     accepted: int = 0
     updated: int = 0
     duplicate: int = 0
     rejected: int = 0
+    erased: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -67,7 +69,8 @@ def upsert(connection: Connection, name: str, conformed: Conformed, now: pd.Time
 
 def counted(written: Counts, conformed: Conformed) -> Counts:
     """Return the counts of what was written together with what was not."""
-    return written + Counts(duplicate=conformed.duplicates, rejected=len(conformed.rejects))
+    rejected, erased = len(conformed.rejects), conformed.erased
+    return written + Counts(duplicate=conformed.duplicates, rejected=rejected, erased=erased)
 
 
 def quarantine(

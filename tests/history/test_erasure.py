@@ -1,0 +1,121 @@
+"""A person who was erased is nowhere, and no source brings them back."""
+
+import pandas as pd
+import pytest
+from sqlalchemy import select
+
+from history import StoreError, open_store
+from history.extract import Extract, RawTable
+from history.schema import ERASED, MOVED, QUARANTINE, metadata
+
+NOW = pd.Timestamp("2024-06-01T12:00:00Z").as_unit("us")
+IDS = {"lead_id", "entity_id", "old_id", "new_id"}
+
+
+def extract_of(history):
+    tables = {name: RawTable(frame, f"{name}.csv") for name, frame in history.frames().items()}
+    return Extract("test", tables, history.current_only, history.observed_until)
+
+
+@pytest.fixture
+def store(store_url, small_history):
+    made = open_store(store_url)
+    made.ingest(extract_of(small_history), now=NOW)
+    yield made
+    made.engine.dispose()
+
+
+def everything(store):
+    with store.reading() as connection:
+        return {
+            table.name: [tuple(map(str, row)) for row in connection.execute(table.select()).all()]
+            for table in metadata.sorted_tables
+        }
+
+
+def plant(store, lead_id):
+    """Write a row that names the lead into every table that can."""
+    with store.writing() as connection:
+        for table in metadata.sorted_tables:
+            if table is not ERASED and IDS & set(table.c.keys()):
+                row = {
+                    column.name: lead_id
+                    if column.name in IDS
+                    else {"entity": "lead", "turn": 7}.get(
+                        column.name, "7" if column.type.python_type is str else 7
+                    )
+                    for column in table.columns
+                }
+                taken = select(table).where(*(c == row[c.name] for c in table.primary_key))
+                if connection.execute(taken).first() is None:
+                    connection.execute(table.insert().values(**row))
+        row = {column.name: "7" if column.type.python_type is str else 7 for column in QUARANTINE.c}
+        row |= {"quarantine_id": "q", "raw": f'{{"lead_id": "{lead_id}"}}'}
+        connection.execute(QUARANTINE.insert().values(**row))
+
+
+def test_every_table_that_can_name_a_person_forgets_them(store):
+    plant(store, "ann")
+    named = {name for name, rows in everything(store).items() if "ann" in str(rows)}
+    assert {"leads", "engagements", "scores", "handoffs", "assignments", "quarantine"} <= named
+    assert {t.name for t in metadata.sorted_tables if IDS & set(t.c.keys())} <= named
+    receipt = store.erase("ann")
+    assert named <= {name for name, count in receipt.removed.items() if count}
+    assert set(receipt.found_after) == set(receipt.removed)
+    assert set(receipt.found_after.values()) == {0}
+    assert "ann" not in str(everything(store))
+
+
+def test_a_source_does_not_bring_them_back(store, small_history):
+    before = store.counts()
+    gone = store.erase("ann").removed
+    report = store.ingest(extract_of(small_history), now=NOW)
+    for name in ("leads", "engagements", "outcomes"):
+        assert report.counts[name].erased == gone[name]
+        assert store.counts()[name] == before[name] - gone[name]
+    assert "ann" not in str(everything(store))
+
+
+def test_nor_does_a_caller_and_not_by_a_row_that_does_not_fit(store):
+    store.erase("ann")
+    rows = pd.DataFrame({"lead_id": ["ann", "eve"], "created_at": ["2024-01-01T00:00:00Z"] * 2})
+    counts, _ = store.upsert("leads", rows, now=NOW)
+    assert (counts.accepted, counts.erased) == (1, 1)
+    bad = pd.DataFrame(
+        {"lead_id": ["ann", "eve", "fay"], "created_at": ["soon", "soon", "2024-01-01T00:00:00Z"]}
+    )
+    counts, rejects = store.upsert("leads", bad, now=NOW)
+    assert (counts.rejected, counts.erased, len(rejects)) == (1, 1, 1)
+    assert "ann" not in str(everything(store))
+
+
+def test_ids_that_were_merged_into_them_go_with_them(store):
+    with store.writing() as connection:
+        connection.execute(MOVED.insert().values(old_id="anna", new_id="ann"))
+    store.erase("ann")
+    rows = pd.DataFrame({"lead_id": ["anna"], "created_at": ["2024-01-01T00:00:00Z"]})
+    assert store.upsert("leads", rows, now=NOW)[0].erased == 1
+    assert "ann" not in str(everything(store))
+
+
+def test_they_may_come_back_at_their_own_wish(store, small_history):
+    before = store.counts()
+    store.erase("ann")
+    assert store.readmit("ann")
+    assert not store.readmit("ann")
+    store.ingest(extract_of(small_history), now=NOW)
+    assert store.counts() == before
+
+
+def test_nobody_is_forgotten_who_was_not_there(store):
+    with pytest.raises(StoreError, match="no lead 'nobody'"):
+        store.erase("nobody")
+    assert everything(store)["erased"] == []
+
+
+def test_what_stays_says_nothing_without_the_store(store, tmp_path, small_history):
+    other = open_store(f"sqlite:///{tmp_path}/other.db")
+    other.ingest(extract_of(small_history), now=NOW)
+    for each in (store, other):
+        each.erase("ann")
+    assert everything(store)["erased"] != everything(other)["erased"]
