@@ -24,7 +24,7 @@ def rows(count, **more):
 
 
 def test_a_locked_database_is_told_and_waited_for(empty_desk, make_client):
-    serving = empty_desk.settings.serving.model_copy(update={"timeout_s": 0.4})
+    serving = empty_desk.settings.serving.model_copy(update={"timeout_s": 2.0})
     empty_desk.settings = empty_desk.settings.model_copy(update={"serving": serving})
     empty_desk._store.engine.dispose()
     empty_desk._store = None
