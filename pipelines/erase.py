@@ -21,8 +21,10 @@ def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
     StoreError : there is no such lead.
     """
     store = context.store_of(settings)
+    # The outbox first: whatever fails after it, the same command finishes.
+    outbox = Outbox(store.engine)
+    waiting = sum(outbox.forget(each) for each in store.same_person(lead_id))
     receipt = store.erase(lead_id)
-    waiting = Outbox(store.engine).forget(lead_id)
     receipt = replace(receipt, removed={**receipt.removed, "outbox": waiting})
     if as_json:
         context.print_json({**asdict(receipt), "erased_at": context.now().isoformat()})

@@ -52,8 +52,7 @@ def erase(connection: Connection, lead_id: str) -> Receipt:
     connection : within a transaction of the caller.
     lead_id : the person; unknown ones have no rows.
     """
-    merged = select(MOVED.c.old_id).where(MOVED.c.new_id == lead_id)
-    ids = sorted({lead_id, *connection.execute(merged).scalars()})
+    ids = same_person(connection, lead_id)
     removed = {
         table.name: int(connection.execute(table.delete().where(ours)).rowcount)
         for table, ours in _naming(ids)
@@ -65,6 +64,29 @@ def erase(connection: Connection, lead_id: str) -> Receipt:
         if fresh:
             connection.execute(ERASED.insert(), [{"digest": each} for each in sorted(fresh)])
     return Receipt(lead_id, removed, _found(connection, ids))
+
+
+def same_person(connection: Connection, lead_id: str) -> list[str]:
+    """Return a lead's id with all that were merged into it, one after the other."""
+    ids, fresh = {lead_id}, [lead_id]
+    while fresh:
+        merged = select(MOVED.c.old_id).where(MOVED.c.new_id.in_(fresh))
+        fresh = [each for each in connection.execute(merged).scalars() if each not in ids]
+        ids.update(fresh)
+    return sorted(ids)
+
+
+def forget_moves(connection: Connection) -> None:
+    """Drop what a source told again of merged or deleted leads that were erased."""
+    if connection.execute(select(ERASED.c.digest).limit(1)).first() is None:
+        return
+    rows = connection.execute(select(MOVED.c.old_id, MOVED.c.new_id)).all()
+    named = {each for row in rows for each in row if each is not None}
+    gone = sorted(_erased(connection, _key(connection), named))
+    for start in range(0, len(gone), _MANY):
+        part = gone[start : start + _MANY]
+        ours = or_(MOVED.c.old_id.in_(part), MOVED.c.new_id.in_(part))
+        connection.execute(MOVED.delete().where(ours))
 
 
 def readmit(connection: Connection, lead_id: str) -> bool:
@@ -115,11 +137,19 @@ def _naming(ids: list[str]) -> list[tuple[Table, ColumnElement[bool]]]:
         if "entity_id" in table.c:
             named.append(and_(table.c.entity == "lead", table.c.entity_id.in_(ids)))
         if table is QUARANTINE:
-            named += [table.c.raw.contains(json.dumps(each), autoescape=True) for each in ids]
+            named += [
+                table.c.raw.contains(form, autoescape=True) for each in ids for form in _forms(each)
+            ]
             named.append(table.c.value.in_(ids))
         if named:
             found.append((table, or_(*named)))
     return found
+
+
+def _forms(lead_id: str) -> list[str]:
+    """Return how an id may stand in a row that is kept as JSON: as text, or as a number."""
+    number = [f": {lead_id},", f": {lead_id}}}"] if lead_id.isdigit() else []
+    return [json.dumps(lead_id), *number]
 
 
 def _found(connection: Connection, ids: list[str]) -> dict[str, int]:

@@ -13,7 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from history.conform import conform
 from history.engine import open_engine
-from history.erasure import Receipt, erase, readmit, without_erased
+from history.erasure import (
+    Receipt,
+    erase,
+    forget_moves,
+    readmit,
+    same_person,
+    without_erased,
+)
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
@@ -88,6 +95,7 @@ class Store:
                 name: self._write(connection, name, extract, each, now)
                 for name, each in conformed.items()
             }
+            forget_moves(connection)
             self._remember(connection, extract)
             waiting = count_waiting(connection)
         return IngestReport(extract.format, counts, rejects, extract.notes, waiting)
@@ -264,6 +272,11 @@ class Store:
             if any(receipt.found_after.values()):
                 raise StoreError(f"{self.name}: {lead_id!r} is still named; nothing was erased")
         return receipt
+
+    def same_person(self, lead_id: str) -> list[str]:
+        """Return a lead's id with all that were merged into it."""
+        with self._reading() as connection:
+            return same_person(connection, lead_id)
 
     def readmit(self, lead_id: str) -> bool:
         """Let rows of a person who was erased in again; tell whether they were kept out."""

@@ -91,11 +91,35 @@ def test_nor_does_a_caller_and_not_by_a_row_that_does_not_fit(store):
 
 def test_ids_that_were_merged_into_them_go_with_them(store):
     with store.writing() as connection:
-        connection.execute(MOVED.insert().values(old_id="anna", new_id="ann"))
+        moves = [{"old_id": "anneli", "new_id": "anna"}, {"old_id": "anna", "new_id": "ann"}]
+        connection.execute(MOVED.insert(), moves)
+    assert store.same_person("ann") == ["ann", "anna", "anneli"]
     store.erase("ann")
-    rows = pd.DataFrame({"lead_id": ["anna"], "created_at": ["2024-01-01T00:00:00Z"]})
-    assert store.upsert("leads", rows, now=NOW)[0].erased == 1
+    ids = ["anna", "anneli"]
+    rows = pd.DataFrame({"lead_id": ids, "created_at": ["2024-01-01T00:00:00Z"] * 2})
+    assert store.upsert("leads", rows, now=NOW)[0].erased == 2
     assert "ann" not in str(everything(store))
+
+
+def test_a_source_that_tells_of_their_merger_again_leaves_no_id(store, small_history):
+    store.erase("ann")
+    with store.writing() as connection:
+        connection.execute(MOVED.insert().values(old_id="ann", new_id="bob"))
+        connection.execute(MOVED.insert().values(old_id="other", new_id="bob"))
+    store.ingest(extract_of(small_history), now=NOW)
+    assert "ann" not in str(everything(store))
+    assert store.same_person("bob") == ["bob", "other"]
+
+
+@pytest.mark.parametrize("raw", ['{"lead_id": 777123, "kind": "x"}', '{"kind": "x", "id": 777123}'])
+def test_an_id_that_stood_as_a_number_in_a_bad_row_is_found(store, raw):
+    rows = pd.DataFrame({"lead_id": ["777123"], "created_at": ["2024-01-01T00:00:00Z"]})
+    store.upsert("leads", rows, now=NOW)
+    with store.writing() as connection:
+        row = {column.name: "7" if column.type.python_type is str else 7 for column in QUARANTINE.c}
+        connection.execute(QUARANTINE.insert().values(**row | {"raw": raw}))
+    assert store.erase("777123").removed["quarantine"] == 1
+    assert "777123" not in str(everything(store))
 
 
 def test_they_may_come_back_at_their_own_wish(store, small_history):
