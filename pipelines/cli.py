@@ -1,4 +1,7 @@
-"""The command line. Each verb's module is loaded when the verb is called, so that help is quick."""
+"""The command line. Each verb's module is loaded when the verb is called, so that help is quick.
+
+The file is long because it is a list: one function a verb, its options, and a call.
+"""
 
 from __future__ import annotations
 

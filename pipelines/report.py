@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alignment.agreement import Agreement, in_force
-from alignment.known import facts_of
+from alignment.facts import facts_of
 from alignment.pages import drivers, funnel, goals, lead, model, render, saved_links, today
 from alignment.pages.movement import Focus
 from alignment.situation import Situation, observe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from alignment.situation import Facts
+from alignment.facts import Facts
 from models import ConversionModel
 
 

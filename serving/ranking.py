@@ -13,7 +13,8 @@ import pandas as pd
 from sqlalchemy import select
 
 from alignment.agreement import Agreement, in_force
-from alignment.situation import Facts, Situation, observe
+from alignment.facts import Facts
+from alignment.situation import Situation, observe
 from history import Store, StoreError
 from history.assignments import assign, assignments
 from history.history import micros

@@ -8,8 +8,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 
 import models
-from alignment.known import facts_of
-from alignment.situation import Facts
+from alignment.facts import Facts, facts_of
 from models.errors import ModelError
 from serving.champion import Champion
 from serving.packing import FOLDER, MODEL_NAME

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 
 import lightgbm as lgb
 import numpy as np
@@ -107,7 +109,8 @@ def flaml(past: TrainingSet, test: TrainingSet) -> Floats:
     for name in names:
         asked[name] = pd.Categorical(asked[name], categories=rows[name].cat.categories)
     search = AutoML()
-    with warnings.catch_warnings():
+    # Its learners leave files where they are run.
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # FLAML's own, about newer libraries
         search.fit(
             rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 
 import orjson
@@ -39,7 +40,7 @@ def crm_routes(desk: Desk) -> list[Route]:
     ]
 
 
-class _Endpoint:
+class _Endpoint(ABC):
     """A path that answers as an ASGI application of its own."""
 
     def __init__(self, desk: Desk) -> None:
@@ -50,8 +51,9 @@ class _Endpoint:
         answer = await self.handle(request)
         await answer(scope, receive, send)
 
+    @abstractmethod
     async def handle(self, request: Request) -> Response:
-        raise NotImplementedError
+        """Answer a call by the contract of its CRM."""
 
     async def score(self, lead_id: str) -> LeadScore:
         """Score one lead off the event loop."""

@@ -11,7 +11,10 @@ from alignment.qualification import drawn
 from history import History
 
 _HOUR_S = 3600.0
-_SOLD = ("sal", "sql", "opportunity", "won")
+WORKED = ("sal", "sql", "opportunity")
+"""Stages in which a lead is with sales."""
+
+_SOLD = (*WORKED, "won")
 LOGGED = ("lead_id", "handed_at", "owner", "score", "grade", "probability", "reasons", "explored")
 BUCKETS = ((0, 4), (4, 24), (24, 48), (48, 96), (96, 168), (168, 336), (336, 10**9))
 """Hours from hand-off to first touch, by which speed to lead is measured."""

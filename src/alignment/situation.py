@@ -17,10 +17,12 @@ import pandas as pd
 
 from alignment import funnel, goals, handoff, lift, routing
 from alignment.agreement import Agreement
+from alignment.facts import Facts
 from alignment.forecast import Forecast, forecast_wins, until_days
-from alignment.qualification import ValueCurve, drawn, grades_at, qualified, value_curve
+from alignment.last_quarter import WEEKS, weekly
+from alignment.qualification import ValueCurve, grades_at, value_curve
+from alignment.worklist import worklist
 from features import FeatureMatrix, compute_features, open_leads
-from features.snapshots import is_open
 from history import History
 from history.assignments import no_assignments
 from history.spend import spend_by_campaign
@@ -31,29 +33,6 @@ from settings.settings import GradeSettings
 
 Floats = npt.NDArray[np.float64]
 Made = TypeVar("Made")
-WEEKS = 13
-_MOST_SNAPSHOTS = 150_000
-_WORKED = ("sal", "sql", "opportunity")
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What is known of the model beside itself, empty where nobody keeps it.
-
-    Parameters
-    ----------
-    figures : `Evaluation.figures` of its training.
-    reliability : promised against observed, as `Evaluation.reliability`.
-    versions : one dict per registered version: version, created_at, champion, who, why, chosen,
-        log_loss.
-    earlier : the champion before, to compare with, and its version.
-    """
-
-    figures: pd.DataFrame = field(default_factory=pd.DataFrame)
-    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
-    versions: Sequence[dict[str, Any]] = ()
-    earlier: ConversionModel | None = None
-    earlier_version: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +225,7 @@ class Situation:
         the crossing that it waits in), ``routed`` (why its owner has it) and ``seen``
         (dispositions so far).
         """
-        return _worklist(self)
+        return worklist(self)
 
     @cached_property
     def assigning_now(self) -> list[dict[str, Any]]:
@@ -351,115 +330,3 @@ def observe(
     last = f"probability_{model.horizons[-1]}d"
     ranked = scored.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
     return Situation(history, now, model, version, matrix, ranked, agreement, **more)
-
-
-def weekly(
-    history: History, model: ConversionModel, now: pd.Timestamp, weeks: int = WEEKS
-) -> tuple[Floats, pd.Series, float]:
-    """Score, at the start of each of the last weeks, the leads that sales did not have then.
-
-    Returns
-    -------
-    As `Situation.quarter_view`: shape (leads, weeks), oldest week first.
-    """
-    leads = history.leads["lead_id"].astype("str")
-    share = min(1.0, _MOST_SNAPSHOTS / max(1, len(leads) * weeks))
-    chosen = leads[drawn(leads, share, "quarter")] if share < 1.0 else leads
-    chosen = chosen.reset_index(drop=True)
-    starts = [now - pd.Timedelta(weeks=back) for back in range(weeks, 0, -1)]
-    table = np.full((len(chosen), weeks), np.nan)
-    created = chosen.map(history.leads.set_index("lead_id")["created_at"])
-    parts = []
-    for week, start in enumerate(starts):
-        there = (created < start).to_numpy()
-        parts.append(pd.DataFrame({"lead": np.flatnonzero(there), "as_of": start, "week": week}))
-    rows = pd.concat(parts, ignore_index=True)
-    rows["as_of"] = rows["as_of"].astype("datetime64[us, UTC]")
-    rows["lead_id"] = chosen.to_numpy()[rows["lead"]]
-    snapshots = rows[["lead_id", "as_of"]]
-    if len(snapshots):
-        free = is_open(history, snapshots) & ~_with_sales(history, snapshots)
-        rows, snapshots = rows[free], snapshots[free].reset_index(drop=True)
-    if len(snapshots):
-        matrix = compute_features(history, snapshots, model.features)
-        table[rows["lead"], rows["week"]] = model.probabilities(matrix.values)[:, -1]
-    return table, chosen, share
-
-
-def _with_sales(history: History, snapshots: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Tell for each snapshot whether the last stage that was recorded by then is one of sales."""
-    known = history.outcomes[["lead_id", "recorded_at", "stage"]].copy()
-    known["lead_id"] = known["lead_id"].astype("str")
-    asked = snapshots.assign(lead_id=snapshots["lead_id"].astype("str")).reset_index()
-    found = pd.merge_asof(
-        asked.sort_values("as_of", kind="stable"),
-        known.sort_values("recorded_at", kind="stable"),
-        left_on="as_of",
-        right_on="recorded_at",
-        by="lead_id",
-        allow_exact_matches=False,
-    ).sort_values("index")
-    return np.asarray(found["stage"].astype(object).isin(_WORKED))
-
-
-def _worklist(situation: Situation) -> pd.DataFrame:
-    history = situation.history
-    found = situation.frame.assign(probability=situation.probability)
-    found["expected_value"] = found["probability"] * float(situation.terms.win_value or 0.0)
-    ids = found["lead_id"]
-    described = situation.described.set_index("lead_id")
-    for name in described:
-        found[str(name)] = ids.map(described[name])
-    attributes = history.leads.set_index("lead_id")
-    found["account_id"] = ids.map(attributes["account_id"]).astype(object)
-    found["created_at"] = ids.map(attributes["created_at"])
-    for rule in situation.agreement.terms.excluded:
-        name = rule.partition("=")[0].strip()
-        if name in attributes and name not in found:
-            found[name] = ids.map(attributes[name])
-    recent = history.engagements
-    recent = recent[recent["occurred_at"] >= situation.now - pd.Timedelta(days=30)]
-    found["engagements"] = ids.map(recent["lead_id"].value_counts()).fillna(0).astype(int)
-    last = history.outcomes.sort_values(["occurred_at", "outcome_id"], kind="stable")
-    stage = ids.map(last.groupby("lead_id")["stage"].last().astype(object)).astype(object)
-    found["stage"] = stage.where(stage.notna(), "new")
-    found["seen"] = ids.map(history.dispositions["lead_id"].value_counts()).fillna(0).astype(int)
-    crossed = situation.crossed
-    latest = crossed.drop_duplicates("lead_id", keep="last").set_index("lead_id")
-    found["cycle"] = ids.map(crossed["lead_id"].value_counts()).fillna(0).astype(int)
-    for name in ("handed_at", "due_at"):
-        found[name] = latest[name].reindex(ids.to_numpy()).astype("datetime64[us, UTC]").array
-    found["overdue"] = ids.isin(latest.index[latest["overdue"].to_numpy(dtype=bool)])
-    crossing = ids.map(latest["state"].astype(object)).astype(object)
-    rules = qualified(found, situation.agreement.terms, situation.cut)
-    found = found.join(rules)
-    waiting = crossing.isin(["waiting", "touched"]) & ~found["stage"].isin(_WORKED)
-    working = found["stage"].isin(_WORKED)
-    found["touched"] = (crossing == "touched").to_numpy()
-    found["state"] = np.select(
-        [working, waiting, found["qualified"]], ["working", "waiting", "ready"], "nurture"
-    )
-    found["turn"] = found["cycle"] - (found["state"] == "waiting").astype(int)
-    return _routed(situation, found)
-
-
-def _routed(situation: Situation, found: pd.DataFrame) -> pd.DataFrame:
-    """Say who has each lead that waits for sales, and who is given those that nobody has."""
-    found["routed"], found["given"] = "", False
-    owners = situation.agreement.terms.owners
-    waits = found["state"].isin(["waiting", "ready"]) & found["qualified"]
-    if not owners or not waits.any():
-        return found
-    asked = found.loc[waits, ["lead_id", "turn", "owner", "segment"]]
-    known = situation.assigned.set_index(["lead_id", "turn"])
-    before = known.reindex(pd.MultiIndex.from_frame(asked[["lead_id", "turn"]].astype(object)))
-    had = asked["owner"].where(asked["owner"] != funnel.UNKNOWN, "")
-    kept = pd.Series(before["owner"].fillna("").to_numpy(dtype=object), index=asked.index)
-    asked = asked.assign(owner=kept.where(kept != "", had))
-    given = routing.route(asked, owners, routing.load_of(situation.assigned, situation.now))
-    why = pd.Series(before["why"].fillna("").to_numpy(dtype=object), index=asked.index)
-    given["routed"] = why.where(kept != "", given["routed"])
-    found.loc[waits, "routed"] = given["routed"]
-    found.loc[waits, "owner"] = given["owner"].where(given["owner"] != "", funnel.UNKNOWN)
-    found.loc[waits, "given"] = (asked["owner"] == "") & (given["owner"] != "")
-    return found

@@ -2,30 +2,13 @@ import random
 
 import httpx
 import pandas as pd
-import pytest
 
-from delivery import Outbox, deliver, escalate
+from delivery import deliver, escalate
 from delivery.overdue import words
-from history import open_store
 from settings.settings import CrmSettings
-from tests.delivery.crm_server import CrmServer
 
 NOW = pd.Timestamp("2025-01-01T00:00:00Z").as_unit("us")
 ROW = {"lead_id": "a", "turn": 0, "handed_at": "2024-12-28", "due_at": "2024-12-30", "owner": "ann"}
-
-
-@pytest.fixture
-def server():
-    made = CrmServer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def outbox(tmp_path):
-    store = open_store(f"sqlite:///{tmp_path}/history.db")
-    yield Outbox(store.engine)
-    store.engine.dispose()
 
 
 def send(outbox, server, now=NOW):

@@ -29,20 +29,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def server():
-    made = CrmServer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def outbox(tmp_path):
-    store = open_store(f"sqlite:///{tmp_path}/history.db")
-    yield Outbox(store.engine)
-    store.engine.dispose()
-
-
 def payloads(count: int, score: float = 50.0) -> dict[str, dict[str, float]]:
     return {str(number): {"smarketing_score": score} for number in range(count)}
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from starlette.applications import Starlette
 
-from alignment.situation import Facts
+from alignment.facts import Facts
 from features import build_training_set
 from history import History, Sample, open_store
 from history.extract import Extract

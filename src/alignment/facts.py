@@ -1,18 +1,40 @@
-"""What the registry knows of the champion, brought to what the pages show."""
+"""What is known of the model beside itself, for the pages; the registry tells it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alignment.situation import Facts
+from models import ConversionModel
 from models.errors import ModelError
 from models.versions import ModelVersion
 
 if TYPE_CHECKING:
     # The registry needs MLflow, which a packed service does without.
     from models import Registry
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known of the model beside itself, empty where nobody keeps it.
+
+    Parameters
+    ----------
+    figures : `Evaluation.figures` of its training.
+    reliability : promised against observed, as `Evaluation.reliability`.
+    versions : one dict per registered version: version, created_at, champion, who, why, chosen,
+        log_loss.
+    earlier : the champion before, to compare with, and its version.
+    """
+
+    figures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    versions: Sequence[dict[str, Any]] = ()
+    earlier: ConversionModel | None = None
+    earlier_version: str = ""
 
 
 def facts_of(registry: Registry, number: int) -> Facts:

@@ -1,0 +1,19 @@
+import pytest
+
+from delivery import Outbox
+from history import open_store
+from tests.delivery.crm_server import CrmServer
+
+
+@pytest.fixture
+def server():
+    made = CrmServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/history.db")
+    yield Outbox(store.engine)
+    store.engine.dispose()
