@@ -247,6 +247,35 @@ def retrain(
 
 
 @app.command()
+def replay(
+    leads: Annotated[int, typer.Option(min=500, help="Leads of the sample company.")] = 12_000,
+    weeks: Annotated[int, typer.Option(min=1, max=520, help="Weeks to replay.")] = 52,
+    per_week: Annotated[
+        int | None,
+        typer.Option(min=1, help="Leads that sales works a week; as in the year before if unset."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of each search.")] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Replay the configured history, not a sample company.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report/replay"),
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Live through a past year week by week and count the wins that the loop reaches."""
+    _verb("replay").run(
+        Settings.load(config),
+        leads=leads,
+        weeks=weeks,
+        per_week=per_week,
+        trials=trials,
+        own=own,
+        out=out,
+        as_json=as_json,
+    )
+
+
+@app.command()
 def report(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("report"),
     config: Config = None,

@@ -94,6 +94,17 @@ class History:
         until = min(as_of, self.observed_until)
         return History(**kept, observed_until=until, current_only=self.current_only)
 
+    def recorded_from(self, instant: pd.Timestamp) -> History:
+        """Return the rows that were recorded at or after an instant: what a later look adds.
+
+        With `known_before` of a later instant it is what the time between the two brought.
+        """
+        kept = {
+            name: _kept(frame, _recorded(TABLES[name], frame) >= instant)
+            for name, frame in self.frames().items()
+        }
+        return History(**kept, observed_until=self.observed_until, current_only=self.current_only)
+
     def for_leads(self, lead_ids: Collection[str]) -> History:
         """Return the part of the history that concerns these leads and their accounts.
 

@@ -50,7 +50,7 @@ class Calendar:
 
 
 def arrivals(history: History, calendar: Calendar) -> Iterator[Signal]:
-    """Yield shares of channels, of sources of leads, of what is missing, and of verdicts."""
+    """Yield shares of channels, of sources of leads, and of what is missing."""
     engagements = history.engagements
     week = calendar.week_of(engagements["recorded_at"])
     yield from _levels("channel", engagements["channel"], week, calendar, 0.6, 1.5)
@@ -63,7 +63,6 @@ def arrivals(history: History, calendar: Calendar) -> Iterator[Signal]:
     yield from _missing("leads", leads, created, calendar, history.current_only)
     accounts = calendar.week_of(history.accounts["created_at"])
     yield from _missing("accounts", history.accounts, accounts, calendar, history.current_only)
-    yield from verdicts(history, calendar)
 
 
 def verdicts(history: History, calendar: Calendar) -> Iterator[Signal]:

@@ -4,9 +4,9 @@ Everything that is watched is a share: rows of a channel among all rows, leads w
 among new leads, wins among closed opportunities. A season lifts and lowers the rows of all
 channels together and leaves their shares alone.
 
-A threshold holds for a year and for all signals: the alarms that chance may raise in a year are
-divided by the weeks of a year, by the signals, and by the three ways of looking (one, two and three
-weeks). That is Bonferroni's bound; it needs no independence between signals or looks.
+A threshold holds for a year and for all signals of a family: the alarms that chance may raise in a
+year are divided by the weeks of a year, by the signals, and by the three ways of looking (one, two
+and three weeks). That is Bonferroni's bound; it needs no independence between signals or looks.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def level(alarms_a_year: float, signals: int) -> float:
 
     Parameters
     ----------
-    alarms_a_year : false alarms that are accepted in a year of weekly runs, all signals together.
+    alarms_a_year : false alarms that are accepted in a year of weekly runs, these signals together.
     signals : how many signals are watched.
     """
     return alarms_a_year / (WEEKS_A_YEAR * max(1, signals) * len(LOOKS))

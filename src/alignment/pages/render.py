@@ -53,6 +53,13 @@ def served_links(prefix: str = "/pages") -> Links:
     return Links(page, lambda lead_id: f"{prefix}/lead/{quote(lead_id, safe='')}", live=True)
 
 
+def render_alone(name: str, data: Mapping[str, Any]) -> str:
+    """Render a page that stands by itself, without the way to the others."""
+    return _templates.get_template(f"{name}.html").render(
+        data, page=name, pages=(), links=saved_links({}), foot=""
+    )
+
+
 def saved_links(leads: Mapping[str, str]) -> Links:
     """Return the names of the files that a report saves.
 
