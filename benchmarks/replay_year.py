@@ -39,8 +39,8 @@ def page(told: dict[str, Any]) -> str:
         "Made by `python benchmarks/replay_year.py --write-docs`, which runs `smarketing replay`.",
         "",
         f"The sample company, {len(weeks)} weeks, {weeks[-1]['scored']:,} open leads in the last "
-        f"of them. Sales works {told['per_week']} leads a week, as many as in the year before. A lead "
-        f"that is worked is a win if it was won within {told['horizon_days']} days.",
+        f"of them. Sales works {told['per_week']} leads a week, as many as in the year before. "
+        f"A lead that is worked is a win if it was won within {told['horizon_days']} days.",
         "",
         "| order of work | wins | 95 % interval | of all that could be won | the loop wins more |",
         "|---|---:|---:|---:|---:|",
