@@ -42,11 +42,11 @@ def spark():
 
 @pytest.fixture(scope="module")
 def history(small_company):
-    """Return the sample company with one lead of twenty thousand engagements."""
+    """Return the sample company with one lead of a hundred thousand engagements."""
     whole = small_company.history
     random = np.random.default_rng(3)
     busy = whole.leads["lead_id"].iloc[0]
-    more = whole.engagements.sample(20_000, replace=True, random_state=1)
+    more = whole.engagements.sample(100_000, replace=True, random_state=1)
     lag = pd.to_timedelta(random.integers(0, 86_400 * 90, len(more)), unit="s")
     more = more.assign(
         lead_id=busy,
@@ -57,43 +57,36 @@ def history(small_company):
     return History.from_frames(tables, whole.observed_until, whole.current_only)
 
 
-def on_spark(spark, frame):
-    """Hand a frame to Spark: categories as text, missing values as null."""
-    plain = frame.copy()
-    for name in plain.columns:
-        if not isinstance(plain[name].dtype, pd.DatetimeTZDtype) and plain[name].dtype != "float64":
-            plain[name] = plain[name].astype("str")
-    return spark.createDataFrame(
-        plain.astype(object).where(plain.notna(), None), schema=schema_of(plain)
-    )
+@pytest.fixture
+def on_spark(spark, tmp_path):
+    """Return what hands a frame to Spark as a Parquet file: categories as text."""
+
+    def handed(frame, name="frame"):
+        texts = [
+            column
+            for column, kind in frame.dtypes.items()
+            if not isinstance(kind, pd.DatetimeTZDtype) and kind != "float64"
+        ]
+        plain = frame.astype(dict.fromkeys(texts, "str"))
+        plain.to_parquet(tmp_path / f"{name}.parquet", index=False)
+        return spark.read.parquet(str(tmp_path / f"{name}.parquet"))
+
+    return handed
 
 
-def schema_of(frame):
-    from pyspark.sql import types
-
-    def kind(dtype):
-        if isinstance(dtype, pd.DatetimeTZDtype):
-            return types.TimestampType()
-        return types.DoubleType() if dtype == "float64" else types.StringType()
-
-    return types.StructType([types.StructField(name, kind(frame[name].dtype)) for name in frame])
-
-
-def test_spark_equals_the_single_process(spark, history):
+def test_spark_equals_the_single_process(history, on_spark):
     from features.spark import compute_features_on_spark
 
     features = default_features(history)
     snapshots = snapshots_at_ages(history, (7, 60, 180), target="won", until=history.observed_until)
     wanted = compute_features(history, snapshots, features)
-    tables = {
-        name: on_spark(spark, frame) for name, frame in history.frames().items() if len(frame)
-    }
+    tables = {name: on_spark(frame, name) for name, frame in history.frames().items() if len(frame)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Spark's own, about pandas
         found = (
             compute_features_on_spark(
                 tables,
-                on_spark(spark, snapshots),
+                on_spark(snapshots),
                 features,
                 observed_until=history.observed_until,
                 current_only=history.current_only,
@@ -111,10 +104,10 @@ def test_spark_equals_the_single_process(spark, history):
         assert left == right, name
 
 
-def test_a_session_in_another_zone_is_refused(spark, history):
+def test_a_session_in_another_zone_is_refused(spark, history, on_spark):
     from features.spark import compute_features_on_spark
 
-    leads = on_spark(spark, history.leads[["lead_id", "created_at"]])
+    leads = on_spark(history.leads[["lead_id", "created_at"]])
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     try:
         with pytest.raises(ValueError, match="set it to UTC"):
