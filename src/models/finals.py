@@ -15,13 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.fitting import Fitting, directions, make_folds
-from models.metrics import log_losses
+from models.metrics import log_losses, standard_error
 from models.recipe import Buildable, Recipe
 
 Floats = npt.NDArray[np.float64]
@@ -114,13 +113,7 @@ def challenge(
     groups = np.concatenate([fold.groups for fold in folds])
     best = int(np.argmin(rows.sum(axis=1)))
     gain = rows[0] - rows[best]
-    return recipes[best] if gain.sum() > ERRORS * _standard_error(gain, groups) else ours
-
-
-def _standard_error(rows: Floats, groups: npt.NDArray[np.object_]) -> float:
-    """Return that of a sum over rows; rows of one account are one experience."""
-    of_group = pd.Series(rows).groupby(groups).sum().to_numpy()
-    return float(np.sqrt(len(of_group) * of_group.var()))
+    return recipes[best] if gain.sum() > ERRORS * standard_error(gain, groups) else ours
 
 
 def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:
@@ -139,6 +132,6 @@ def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:
     for number, means in enumerate(total):
         for place in (len(WEIGHTS) - 1, int(np.argmin(means))):
             worse = rows[number, place] - rows[best]
-            if worse.sum() <= ERRORS * _standard_error(worse, groups):
+            if worse.sum() <= ERRORS * standard_error(worse, groups):
                 return number, place
     raise AssertionError("the best is within its own error")

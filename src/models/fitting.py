@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -20,6 +20,7 @@ from models.conversion import ConversionModel, HorizonModel, Prior
 from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.estimators import Additive
+from models.hazard import Contest, person_periods
 from models.recipe import Buildable
 from models.splits import ForwardSplit, Mask, group_holdout
 
@@ -97,13 +98,23 @@ def make_folds(
     training_set : snapshots whose label for `horizon` is known.
     most_rows : training rows of a fold are thinned at random to this many, test rows to half.
     """
-    rng = np.random.default_rng(fitting.seed)
     y = training_set.labels[horizon].to_numpy(dtype=np.float64)
+    return [
+        _fold(training_set, y, train, test)
+        for train, test in _fold_rows(training_set, y, horizon, fitting, most_rows)
+    ]
+
+
+def _fold_rows(
+    training_set: TrainingSet, y: Floats, horizon: int, fitting: Fitting, most_rows: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Return training and test rows of each fold that has something to learn and to judge."""
+    rng = np.random.default_rng(fitting.seed)
     folds = []
     for before, after in _positions(training_set, horizon, fitting):
         train, test = _thinned(before, most_rows, rng), _thinned(after, most_rows // 2, rng)
         if 0 < y[train].sum() < len(train) and len(test):
-            folds.append(_fold(training_set, y, train, test))
+            folds.append((train, test))
     return folds
 
 
@@ -172,6 +183,56 @@ def forecast_folds(
     return reduce(Forecasts.joined, found, Forecasts())
 
 
+def hazard_forecasts(
+    training_set: TrainingSet,
+    horizon: int,
+    usable: Mapping[int, Mask],
+    recipe: Buildable,
+    fitting: Fitting,
+) -> Forecasts:
+    """Return what the recipe, fitted as a hazard, forecasts for the rows of `forecast_folds`.
+
+    Each fold learns from every period that was over when its test part begins.
+
+    Parameters
+    ----------
+    training_set : snapshots of every age.
+    horizon : in days, of the labels to forecast.
+    usable : for each horizon, the snapshots whose label may be used.
+    recipe, fitting : what to fit, and how.
+    """
+    mature = training_set.take(usable[horizon])
+    y = mature.labels[horizon].to_numpy(dtype=np.float64)
+    times = training_set.snapshots["as_of"]
+    most = _MOST_ROWS * len(training_set.horizons)
+    rng = np.random.default_rng(fitting.seed)
+    asked = []
+    for _, test in _fold_rows(mature, y, horizon, fitting, _MOST_ROWS):
+        start = mature.snapshots["as_of"].iloc[test].min()
+        over = {
+            each: usable[each] & (times + pd.Timedelta(days=each) <= start).to_numpy()
+            for each in training_set.horizons
+        }
+        rows, events = person_periods(training_set.labels, over)
+        chosen = _thinned(np.arange(len(rows)), most, rng)
+        asked.append((rows[chosen], events[chosen], test))
+
+    def forecast(
+        fold: tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]],
+    ) -> Forecasts:
+        rows, events, test = fold
+        values = training_set.values.iloc[rows]
+        encoder = encoder_for(training_set).fit(values)
+        estimator = recipe.estimator(
+            tuple(encoder.levels_), directions(training_set), fitting.seed
+        ).fit(encoder.transform(values), events)
+        log_odds = estimator.decision_function(encoder.transform(mature.values.iloc[test]))
+        groups = np.asarray(mature.groups, dtype=object)[test]
+        return Forecasts(log_odds, y[test], groups)
+
+    return reduce(Forecasts.joined, in_parallel(forecast, asked, fitting.workers), Forecasts())
+
+
 def fit_model(
     training_set: TrainingSet,
     recipe: Buildable,
@@ -180,6 +241,7 @@ def fit_model(
     *,
     until: pd.Timestamp,
     rows: Mapping[int, Mask] | None = None,
+    contests: Sequence[Contest] = (),
 ) -> ConversionModel:
     """Fit one estimator per horizon to every usable snapshot.
 
@@ -191,6 +253,7 @@ def fit_model(
     fitting : how.
     until : nothing that was learned after this instant is used; kept as ``trained_until``.
     rows : per horizon, which snapshots to train on; all with a known label where None.
+    contests : of direct models against a hazard; horizons where it won share one hazard.
     """
     usable = rows or {
         horizon: training_set.labels[horizon].notna().to_numpy()
@@ -205,7 +268,10 @@ def fit_model(
         models = [_prior(training_set, h, usable[h], X.shape[1]) for h in training_set.horizons]
     else:
         codes = tuple(encoder.levels_)
-        models = _fitted(training_set, X, recipe, usable, fitting, categorical=codes)
+        hazards = {each.horizon for each in contests if each.won}
+        models = _fitted(
+            training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
+        )
         calibrated = [_calibrated(m, forecasts, X, training_set) for m in models]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
     model = ConversionModel(
@@ -215,7 +281,11 @@ def fit_model(
         target=training_set.target,
         reference=np.zeros(0),
         metadata=_metadata(training_set, recipe, fitting, usable[primary])
-        | {"trained_until": until.isoformat(), "calibration": [asdict(each) for each in choices]},
+        | {
+            "trained_until": until.isoformat(),
+            "calibration": [asdict(each) for each in choices],
+            "hazard": [{**asdict(each), "won": each.won} for each in contests],
+        },
     )
     return replace(model, reference=_reference(model, training_set, X))
 
@@ -228,8 +298,12 @@ def _fitted(
     fitting: Fitting,
     *,
     categorical: tuple[int, ...],
+    hazards: Collection[int],
 ) -> list[HorizonModel]:
-    """Fit each horizon; one with too few conversions of its own borrows from the last one."""
+    """Fit each horizon, and one hazard for those that are forecast by it.
+
+    A horizon with too few conversions of its own borrows from the last one.
+    """
     last = training_set.horizons[-1]
     own = [
         horizon
@@ -237,15 +311,21 @@ def _fitted(
         if horizon == last
         or converted_leads(training_set, horizon, usable[horizon]) >= fitting.min_conversions
     ]
+    wanted: list[int | None] = [each for each in own if each not in hazards]
+    wanted += [None] if hazards else []
 
-    def fit(horizon: int) -> Additive:
-        rows = usable[horizon]
-        y = training_set.labels[horizon].to_numpy(dtype=np.float64)[rows]
+    def fit(horizon: int | None) -> Additive:
+        if horizon is None:
+            rows, y = person_periods(training_set.labels, usable)
+        else:
+            rows = np.flatnonzero(usable[horizon])
+            y = training_set.labels[horizon].to_numpy(dtype=np.float64)[rows]
         estimator = recipe.estimator(categorical, directions(training_set), fitting.seed)
         return estimator.fit(X[rows], y)
 
-    fitted = dict(zip(own, in_parallel(fit, own, fitting.workers), strict=True))
-    return [HorizonModel(h, fitted.get(h, fitted[last])) for h in training_set.horizons]
+    fitted = dict(zip(wanted, in_parallel(fit, wanted, fitting.workers), strict=True))
+    of_horizon = {each: fitted[None if each in hazards else each] for each in own}
+    return [HorizonModel(h, of_horizon.get(h, of_horizon[last])) for h in training_set.horizons]
 
 
 def _calibrated(

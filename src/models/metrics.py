@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,6 +57,12 @@ def figures(p: Floats, y: Floats, weights: Floats, capacity: float) -> dict[str,
         for start in range(0, len(weights), _CHUNK)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+
+
+def standard_error(rows: Floats, groups: npt.NDArray[np.generic]) -> float:
+    """Return that of a sum over rows; rows of one account are one experience."""
+    of_group = pd.Series(rows).groupby(groups).sum().to_numpy()
+    return float(np.sqrt(len(of_group) * of_group.var()))
 
 
 def log_losses(p: Floats, y: Floats) -> Floats:

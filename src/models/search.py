@@ -26,8 +26,11 @@ from models.fitting import (
     directions,
     fit_model,
     forecast_folds,
+    hazard_forecasts,
     make_folds,
 )
+from models.hazard import Contest, comparable, contest
+from models.hazard import notes as hazard_notes
 from models.learning import learning_curve
 from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
 from models.plugged import PluggedRecipe
@@ -164,14 +167,17 @@ def _finish(
         for horizon in training_set.horizons
     }
     until = training_set.observed_until
+    contests = _contests(training_set, recipe, fitting, rows, forecasts)
     if held is None:
-        model = fit_model(training_set, recipe, forecasts, fitting, until=until)
+        model = fit_model(training_set, recipe, forecasts, fitting, until=until, contests=contests)
         note = "The history is too short to hold out a future part: nothing was judged."
         return TunedModel(model, model, _nothing(capacity, note))
-    judged = fit_model(training_set, recipe, forecasts, fitting, until=held.when, rows=rows)
+    judged = fit_model(
+        training_set, recipe, forecasts, fitting, until=held.when, rows=rows, contests=contests
+    )
     known = training_set.labels.notna().any(axis=1).to_numpy()
     test = training_set.take(held.future() & known)
-    notes = (judged.message,) if judged.kind == "prior" else ()
+    notes = (judged.message,) if judged.kind == "prior" else hazard_notes(contests)
     evaluation = evaluate(
         judged, test, past=training_set, capacity=capacity, seed=fitting.seed, notes=notes
     )
@@ -180,8 +186,31 @@ def _finish(
     evaluation = replace(evaluation, learning=learning)
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
-    model = fit_model(training_set, recipe, joined, fitting, until=until)
+    model = fit_model(training_set, recipe, joined, fitting, until=until, contests=contests)
     return TunedModel(model, judged, evaluation, holdout_start=held.when)
+
+
+def _contests(
+    training_set: TrainingSet,
+    recipe: Buildable,
+    fitting: Fitting,
+    rows: Mapping[int, Mask],
+    forecasts: dict[int, Forecasts],
+) -> tuple[Contest, ...]:
+    """Compare each horizon with a hazard; where that wins, its forecasts are put in."""
+    if not comparable(training_set.horizons):
+        return ()
+    found = []
+    for horizon, direct in forecasts.items():
+        wins = direct.labels.sum()
+        if min(wins, len(direct.labels) - wins) < fitting.min_conversions:
+            continue
+        hazard = hazard_forecasts(training_set, horizon, rows, recipe, fitting)
+        verdict = contest(horizon, direct.log_odds, hazard.log_odds, direct.labels, direct.groups)
+        found.append(verdict)
+        if verdict.won:
+            forecasts[horizon] = hazard
+    return tuple(found)
 
 
 def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
