@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from history import History, Store
 from history.score_log import read_promises
 from monitoring import Report, monitor
 from monitoring.promises import told
+from monitoring.shadow import Comparison, compare_shadow
 from pipelines import context
 from pipelines.failures import UsageError
 from settings import Settings
@@ -44,11 +47,16 @@ def run(
         progress.update(task, description="comparing")
         report = monitor(history, moment, **settings.monitoring.model_dump())
         served = read_promises(store, horizons=wanted.horizons) if filed is None else filed
-        outcomes = told(served, history, moment, horizons=wanted.horizons, target=wanted.target)
+        asked: dict[str, Any] = {"horizons": wanted.horizons, "target": wanted.target}
+        outcomes = told(served, history, moment, **asked)
+        shadow = _shadow(store, served, history, moment, asked) if filed is None else []
     if as_json:
-        context.print_json({**report.as_json(), "outcomes": outcomes})
+        beside = [asdict(each) for each in shadow]
+        context.print_json({**report.as_json(), "outcomes": outcomes, "shadow": beside})
     else:
         _print(report, outcomes)
+        for each in shadow:
+            _print_shadow(each)
     return report
 
 
@@ -91,6 +99,30 @@ def _print(report: Report, outcomes: list[dict[str, Any]]) -> None:
         )
     for each in outcomes:
         _print_promises(each["horizon"], each["mature"])
+
+
+def _shadow(
+    store: Store,
+    served: pd.DataFrame,
+    history: History,
+    moment: pd.Timestamp,
+    asked: dict[str, Any],
+) -> list[Comparison]:
+    unseen = read_promises(store, horizons=asked["horizons"], shadow=True)
+    return compare_shadow(served, unseen, history, moment, **asked)
+
+
+def _print_shadow(beside: Comparison) -> None:
+    who = f"In the shadow, version {beside.version} beside version {beside.champion}"
+    if beside.gain is None:
+        context.say(f"{who}: {beside.waiting:,} scores, none of them due yet.")
+        return
+    context.say(
+        f"{who}: log loss {beside.log_loss:.4f} and {beside.champion_log_loss:.4f} within "
+        f"{beside.horizon} days on the same {beside.scores:,} scores, {beside.conversions:,} of "
+        f"them conversions (gain {beside.gain:+.4f}, 95 % from {beside.low:+.4f} to "
+        f"{beside.high:+.4f})."
+    )
 
 
 def _print_promises(horizon: int, kept: dict[str, Any] | None) -> None:

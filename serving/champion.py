@@ -42,5 +42,16 @@ class ChampionSource(Protocol):
         ModelError : there is no champion, or it is damaged.
         """
 
+    def challenger(self) -> str:
+        """Return the version that scores in the shadow; empty where there is none."""
+
+    def load_challenger(self) -> Champion:
+        """Load the challenger.
+
+        Raises
+        ------
+        ModelError : there is none, or it is damaged.
+        """
+
     def facts(self, version: str) -> Facts:
         """Return what is known of a version beside the model itself."""

@@ -29,6 +29,7 @@ from serving.ranking import Ranking
 from serving.rows import records, scores_over_time, timeline
 from serving.score_log import ScoreLog
 from serving.scorer import Scorer, Served
+from serving.shadow import Shadow
 from serving.watch import Watch
 from settings import Settings
 
@@ -61,11 +62,8 @@ class Desk:
         self.ranking = Ranking(settings, source.facts)
         self.watch = Watch(settings)
         self.meters = Meters()
-        self.score_log = (
-            None
-            if url is None
-            else ScoreLog(lambda: self.store, days=settings.serving.score_log_days, now=self.now)
-        )
+        self.shadow = Shadow(source)
+        self.score_log = None if url is None else self._make_score_log()
         self._scorer: Scorer | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
@@ -137,6 +135,7 @@ class Desk:
                 self._scorer = self._make_scorer()
                 self.ranking.forget()
             self.heed()
+            self.shadow.look()
             self.problem = ""
         except ModelError as error:
             self._note(str(error))
@@ -284,6 +283,14 @@ class Desk:
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_EVERY_S):
             self.look()
+
+    def _make_score_log(self) -> ScoreLog:
+        return ScoreLog(
+            lambda: self.store,
+            days=self.settings.serving.score_log_days,
+            now=self.now,
+            beside=self.shadow.scores,
+        )
 
     def _make_scorer(self) -> Scorer:
         champion = self.source.load()

@@ -38,6 +38,7 @@ class ScoreLog:
     most : how many scores may wait.
     days : for how long scores are kept; for ever where missing.
     now : the clock.
+    beside : returns what else is to be written with scores, computed while nobody waits.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class ScoreLog:
         *,
         days: float | None = None,
         now: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC"),
+        beside: Callable[[Sequence[ServedScore]], Sequence[ServedScore]] = lambda _served: (),
     ) -> None:
-        self._store, self._days, self._now = store, days, now
+        self._store, self._days, self._now, self._beside = store, days, now, beside
         self._waiting: queue.Queue[ServedScore] = queue.Queue(most)
         self._parts: queue.Queue[BulkScores] = queue.Queue(_MOST_PARTS)
         self._stopping = threading.Event()
@@ -122,13 +124,21 @@ class ScoreLog:
         while not (self._stopping.is_set() and self._waiting.empty() and self._parts.empty()):
             batch = self._gather()
             if batch:
-                self._insist(write_scores, batch)
+                self._insist(write_scores, [*batch, *self._said_beside(batch)])
             try:
                 part = self._parts.get_nowait()
             except queue.Empty:
                 self._prune_at_times()
                 continue
             self._insist(write_bulk, part)
+
+    def _said_beside(self, batch: Sequence[ServedScore]) -> Sequence[ServedScore]:
+        """Return what is to be written beside; a defect of it must not cost what was served."""
+        try:
+            return self._beside(batch)
+        except Exception:
+            _log.exception("scores in the shadow could not be made")
+            return ()
 
     def _prune_at_times(self) -> None:
         if self._days is None or time.monotonic() - self._pruned < _PRUNE_EVERY_S:

@@ -36,6 +36,17 @@ class RegistrySource:
         version = registry.version("champion")
         return Champion(registry.load(version), str(version.version))
 
+    def challenger(self) -> str:
+        """Return the version that wants to serve; empty where there is none."""
+        waiting = (each for each in self._registry().versions() if "challenger" in each.aliases)
+        return next((str(each.version) for each in waiting), "")
+
+    def load_challenger(self) -> Champion:
+        """Load the challenger."""
+        registry = self._registry()
+        version = registry.challenger()
+        return Champion(registry.load(version), str(version.version))
+
     def facts(self, version: str) -> Facts:
         """Return what the registry knows of a version."""
         return facts_of(self._registry(), int(version))
@@ -67,6 +78,14 @@ class BentoSource:
         packed = self._packed()
         model = models.ConversionModel.load(Path(packed.path_of(FOLDER)))
         return Champion(model, str(packed.info.metadata["version"]))
+
+    def challenger(self) -> str:
+        """Return nothing: a Bento holds one model."""
+        return ""
+
+    def load_challenger(self) -> Champion:
+        """Refuse: there is none."""
+        raise ModelError(f"{self.bento}: a Bento holds no challenger")
 
     def facts(self, version: str) -> Facts:  # noqa: ARG002  a Bento holds one version
         """Return nothing: a Bento holds the model alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from history import Store, StoreError
 from history.score_log import read_promises
 from monitoring import Report, monitor
 from monitoring.promises import told
+from monitoring.shadow import Comparison, compare_shadow
 from serving.errors import EmptyHistoryError
 from settings import Settings
 
@@ -31,16 +32,22 @@ class Watched:
     ----------
     report : what changed by more than noise.
     outcomes : what served scores promised beside what came, by horizon.
+    shadow : challengers beside the champion, on the same leads.
     made : when, on the monotonic clock.
     """
 
     report: Report
     outcomes: list[dict[str, Any]]
+    shadow: list[Comparison]
     made: float
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `GET /monitor` answers, and as `smarketing monitor --json` prints."""
-        return {**self.report.as_json(), "outcomes": self.outcomes}
+        return {
+            **self.report.as_json(),
+            "outcomes": self.outcomes,
+            "shadow": [asdict(each) for each in self.shadow],
+        }
 
 
 class Watch:
@@ -97,5 +104,8 @@ class Watch:
         history = store.history(observed_until=now)
         report = monitor(history, now, **self.settings.monitoring.model_dump())
         served = read_promises(store, horizons=asked.horizons)
-        kept = told(served, history, now, horizons=asked.horizons, target=asked.target)
-        return Watched(report, kept, time.monotonic())
+        wanted: dict[str, Any] = {"horizons": asked.horizons, "target": asked.target}
+        kept = told(served, history, now, **wanted)
+        unseen = read_promises(store, horizons=asked.horizons, shadow=True)
+        beside = compare_shadow(served, unseen, history, now, **wanted)
+        return Watched(report, kept, beside, time.monotonic())

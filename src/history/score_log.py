@@ -27,6 +27,8 @@ _TIMES = ("as_of", "scored_at")
 _WEEK_US, _MONDAY_US = 7 * 86_400_000_000, 4 * 86_400_000_000
 """A week, and the first Monday after 1970 began."""
 _AT_ONCE_US = 86_400_000_000
+SHADOW = "shadow"
+"""Status of what a challenger would have said; nobody was shown it."""
 _LISTS = ("horizons", "probabilities", "reasons", "features")
 
 
@@ -170,7 +172,7 @@ def read_scores(
     lead_id: str | None = None,
     newest: int | None = None,
 ) -> pd.DataFrame:
-    """Read scores that were served, the oldest first.
+    """Read scores that were served, the oldest first; those in the shadow were not.
 
     Parameters
     ----------
@@ -190,7 +192,7 @@ def read_scores(
     ------
     StoreError : the store cannot be read.
     """
-    query = select(SCORES)
+    query = select(SCORES).where(SCORES.c.status != SHADOW)
     if since is not None:
         query = query.where(SCORES.c.scored_at >= micros(since))
     if until is not None:
@@ -212,7 +214,7 @@ def read_scores(
     return frame
 
 
-def read_promises(store: Store, *, horizons: Sequence[int]) -> pd.DataFrame:
+def read_promises(store: Store, *, horizons: Sequence[int], shadow: bool = False) -> pd.DataFrame:
     """Read what served scores promised, one a lead, week and model version: the first of each.
 
     A score of a past instant, of a closed or an unknown lead promises nothing.
@@ -221,6 +223,7 @@ def read_promises(store: Store, *, horizons: Sequence[int]) -> pd.DataFrame:
     ----------
     store : of the history.
     horizons : days; scores that lack one of them have no value there.
+    shadow : read what challengers would have said instead.
 
     Returns
     -------
@@ -234,7 +237,10 @@ def read_promises(store: Store, *, horizons: Sequence[int]) -> pd.DataFrame:
     week = (SCORES.c.as_of - _MONDAY_US) // _WEEK_US
     first = (
         select(func.min(SCORES.c.number))
-        .where(SCORES.c.status == "ok", SCORES.c.scored_at - SCORES.c.as_of < _AT_ONCE_US)
+        .where(
+            SCORES.c.status == (SHADOW if shadow else "ok"),
+            SCORES.c.scored_at - SCORES.c.as_of < _AT_ONCE_US,
+        )
         .group_by(SCORES.c.lead_id, week, SCORES.c.model_version)
     )
     wanted = ("lead_id", "as_of", "model_version", "horizons", "probabilities")

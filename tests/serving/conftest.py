@@ -34,6 +34,7 @@ class FixedSource:
     model: ConversionModel | None
     number: str = "1"
     problem: str = "no champion yet: run smarketing promote"
+    rival: Champion | None = None
 
     def version(self) -> str:
         if self.model is None:
@@ -44,6 +45,14 @@ class FixedSource:
         if self.model is None:
             raise ModelError(self.problem)
         return Champion(self.model, self.number)
+
+    def challenger(self) -> str:
+        return "" if self.rival is None else self.rival.version
+
+    def load_challenger(self) -> Champion:
+        if self.rival is None:
+            raise ModelError("no challenger")
+        return self.rival
 
     def facts(self, version: str) -> Facts:
         return Facts()
