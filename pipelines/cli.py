@@ -306,6 +306,18 @@ def restore(
 
 
 @app.command()
+def migrate(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the SQL, take everything back.")
+    ] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Bring the store to this release's tables, all of it or nothing; stop the service first."""
+    _verb("migrate").run(Settings.load(config), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
 def quarantine(as_json: AsJson = False, config: Config = None) -> None:
     """List the rows that were set aside, with the reasons."""
     _verb("quarantine").run(Settings.load(config), as_json=as_json)

@@ -30,6 +30,7 @@ VERBS = (
     "erase",
     "backup",
     "restore",
+    "migrate",
     "quarantine",
     "keys",
     "outbox",
