@@ -271,6 +271,14 @@ def serve(
 
 
 @app.command()
+def schedule(
+    file: Annotated[Path, typer.Argument(help="A crontab, as deploy/crontab.")],
+) -> None:
+    """Run the jobs of a crontab in the foreground, where there is no cron or systemd."""
+    _verb("schedule").run(file)
+
+
+@app.command()
 def erase(
     lead_id: Annotated[str, typer.Argument(help="The lead to forget.")],
     readmit: Annotated[

@@ -27,6 +27,7 @@ VERBS = (
     "retrain",
     "report",
     "serve",
+    "schedule",
     "erase",
     "backup",
     "restore",
