@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from delivery.outbox import OUTBOX, Outbox
 from history import Store
 from history.dump import dump_tables, load_tables, store_tables
+from history.revisions import BASELINE, head
 from models.access import local_folder, sqlite_file
 from pipelines import context
 from pipelines.archive import read_archive, write_archive
@@ -40,13 +40,13 @@ def run(settings: Settings, out: Path, *, as_json: bool = False) -> dict[str, An
     ):
         folder = Path(scratch)
         (folder / _TABLES).mkdir()
-        Outbox(store.engine)  # makes its table where nothing was ever sent
-        rows = dump_tables(store.engine, [*store_tables(), OUTBOX], folder / _TABLES)
+        rows = dump_tables(store.engine, store_tables(), folder / _TABLES)
         progress.update(task, description="copying the models")
         files = _copy_registry(settings, folder)
         facts = {
             "made_at": context.now().isoformat(),
             "release": version("smarketing"),
+            "revision": head(),
             "settings_digest": hashlib.blake2b(
                 settings.model_dump_json().encode(), digest_size=16
             ).hexdigest(),
@@ -77,17 +77,18 @@ def restore(
 
     Raises
     ------
-    UsageError : the file is damaged, or there is something that would be lost.
+    UsageError : the file is damaged, of another revision of the store, or there is something that
+        would be lost.
     StoreError : the history cannot be written; then nothing has changed.
     """
     registry, artifacts = _registry_files(settings)
     with tempfile.TemporaryDirectory(dir=_made(file.parent)) as scratch:
         folder = Path(scratch)
         manifest = read_archive(file, folder)
+        _refuse_other_tables(file, manifest.facts.get("revision", BASELINE))
         store = context.store_of(settings)
         _refuse_loss(store, registry, force=force)
-        Outbox(store.engine)
-        rows = load_tables(store.engine, [*store_tables(), OUTBOX], folder / _TABLES)
+        rows = load_tables(store.engine, store_tables(), folder / _TABLES)
         if registry is not None and (folder / _RUNS).is_file():
             _swap(folder / _RUNS, registry)
         if artifacts is not None and (folder / _ARTIFACTS).is_dir():
@@ -104,20 +105,41 @@ def _copy_registry(settings: Settings, folder: Path) -> int:
     """Copy MLflow's database and artefacts where they are local; return how many files."""
     registry, artifacts = _registry_files(settings)
     if registry is not None and registry.is_file():
-        with (
-            closing(sqlite3.connect(f"file:{registry}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(folder / _RUNS)) as target,
-        ):
-            source.backup(target)
+        copy_database(registry, folder / _RUNS)
     if artifacts is not None and artifacts.is_dir():
         shutil.copytree(artifacts, folder / _ARTIFACTS)
     return sum(1 for each in folder.rglob("*") if each.is_file() and _TABLES not in each.parts)
+
+
+def copy_database(file: Path, out: Path) -> None:
+    """Copy a SQLite database as it is at one instant, while others use it.
+
+    Parameters
+    ----------
+    file : the database.
+    out : the copy, which is not there yet; as readable for others as `file`.
+    """
+    with (
+        closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(out)) as target,
+    ):
+        shutil.copymode(file, out)
+        source.backup(target)
 
 
 def _elsewhere(settings: Settings) -> list[str]:
     registry, artifacts = _registry_files(settings)
     named = {settings.tracking.uri: registry, settings.tracking.artifacts: artifacts}
     return [where for where, local in named.items() if local is None]
+
+
+def _refuse_other_tables(file: Path, revision: str) -> None:
+    """Refuse rows of other tables: only a migration knows how they are brought here."""
+    if revision != head():
+        raise UsageError(
+            f"{file}: made of a store at revision {revision}, this release has {head()}: restore "
+            "with the release that made it, then upgrade and run `smarketing migrate`"
+        )
 
 
 def _refuse_loss(store: Store, registry: Path | None, *, force: bool) -> None:

@@ -300,6 +300,14 @@ def serve(
 
 
 @app.command()
+def schedule(
+    file: Annotated[Path, typer.Argument(help="A crontab, as deploy/crontab.")],
+) -> None:
+    """Run the jobs of a crontab in the foreground, where there is no cron or systemd."""
+    _verb("schedule").run(file)
+
+
+@app.command()
 def erase(
     lead_id: Annotated[str, typer.Argument(help="The lead to forget.")],
     readmit: Annotated[
@@ -332,6 +340,18 @@ def restore(
 ) -> None:
     """Put what a backup holds in its place, after every part of it was checked."""
     _verb("backup").restore(Settings.load(config), file, force=force, as_json=as_json)
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the SQL, take everything back.")
+    ] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Bring the store to this release's tables, all of it or nothing; stop the service first."""
+    _verb("migrate").run(Settings.load(config), dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

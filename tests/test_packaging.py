@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
@@ -33,6 +35,15 @@ def test_each_package_is_the_one_of_this_checkout(name):
 def test_every_package_is_packed():
     packed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert {Path(path).name for path in packed} == set(PACKAGES)
+
+
+def test_the_wheel_holds_the_revisions_of_the_store(tmp_path):
+    (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    packed = {Path(name) for name in zipfile.ZipFile(built).namelist()}
+    home = ROOT / "src" / "history" / "migrations"
+    files = [each for kind in ("py", "mako") for each in home.rglob(f"*.{kind}")]
+    assert len(files) >= 4
+    assert {each.relative_to(ROOT / "src") for each in files} <= packed
 
 
 def test_requirements_are_pins_and_nothing_else():

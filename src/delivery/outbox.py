@@ -14,33 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    select,
-)
+from sqlalchemy import Connection, Engine, select
 
-_metadata = MetaData()
-
-OUTBOX = Table(
-    "outbox",
-    _metadata,
-    Column("target", Text, primary_key=True),
-    Column("record", Text, primary_key=True),
-    Column("payload", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("accepted", Text, nullable=False),  # digest of what the vendor has; empty for nothing
-    Column("state", Text, nullable=False),  # to_score, waiting, sent or dead
-    Column("attempts", Integer, nullable=False),
-    Column("not_before", BigInteger, nullable=False),
-    Column("problem", Text, nullable=False),
-)
+from history.schema import OUTBOX
 
 TO_SCORE, WAITING, SENT, DEAD = "to_score", "waiting", "sent", "dead"
 _LEASE = pd.Timedelta(minutes=5)
@@ -76,7 +52,6 @@ class Outbox:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        _metadata.create_all(engine)
 
     def put(self, target: str, payloads: Mapping[str, Mapping[str, Any]]) -> int:
         """Put payloads by record in, those that the vendor does not have yet; return how many."""

@@ -1,16 +1,16 @@
-"""Opening a store: its tables are made where there are none, and no other schema is touched."""
+"""Opening a store: it is made where there is none, and one of another revision is not touched."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection
 
 from history.errors import StoreError
-from history.meta import get_meta, set_meta
-from history.schema import META, SCHEMA_VERSION, metadata
+from history.revisions import REVISIONS, current, head, is_stamped, lock_schema, stamp
+from history.schema import metadata
 
 
 def prepare(connection: Connection, name: str) -> None:
-    """Make the tables that are missing, once the schema is known to be the one of this release.
+    """Make a store that is missing; check that one that is there has this release's tables.
 
     Parameters
     ----------
@@ -19,17 +19,38 @@ def prepare(connection: Connection, name: str) -> None:
 
     Raises
     ------
-    StoreError : the schema is newer or older than this release's; nothing was changed.
+    StoreError : its revision is newer or older than this release's; nothing was changed.
     """
-    known = inspect(connection).has_table(META.name)
-    version = get_meta(connection, "schema_version") if known else None
-    if version is not None and version != SCHEMA_VERSION:
-        newer = version > SCHEMA_VERSION
-        raise StoreError(
-            f"{name}: the store has schema version {version}, this release reads "
-            f"{SCHEMA_VERSION}: "
-            + ("upgrade smarketing" if newer else "open it with the release that wrote it")
-        )
+    revision = current(connection)
+    if revision is not None:
+        check(revision, name)
+        if is_stamped(connection):
+            return
+    lock_schema(connection)
     metadata.create_all(connection)
-    if version is None:
-        set_meta(connection, "schema_version", SCHEMA_VERSION)
+    stamp(connection)
+
+
+def check(revision: str, name: str) -> None:
+    """Refuse a store that is not at the newest revision.
+
+    Raises
+    ------
+    StoreError : it is older or newer; the message says what to do.
+    """
+    if revision == head():
+        return
+    if revision not in REVISIONS:
+        raise StoreError(unknown(revision, name, head()))
+    raise StoreError(
+        f"{name}: the store is at revision {revision}, this release reads {head()}: "
+        "stop the service and run `smarketing migrate`"
+    )
+
+
+def unknown(revision: str, name: str, newest: str) -> str:
+    """Return what to tell of a store of a revision that is not this release's."""
+    return (
+        f"{name}: the store is at revision {revision}, this release knows up to {newest}: "
+        "upgrade smarketing, or open it with the release that wrote it"
+    )

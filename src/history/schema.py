@@ -2,6 +2,8 @@
 
 Times are UTC microseconds in 64-bit integers, which both databases keep exactly and Arrow reads
 without conversion. Attributes of leads and accounts are one JSON object a row.
+
+Whoever changes a table here adds a revision in `history.migrations` that brings stores there.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
 
 from history import tables as contracts
-
-SCHEMA_VERSION = 1
 
 metadata = MetaData()
 
@@ -162,6 +162,20 @@ ERASED = Table(
     "erased",
     metadata,
     Column("digest", Text, primary_key=True),  # keyed, of the id of a person who was forgotten
+)
+
+OUTBOX = Table(
+    "outbox",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("payload", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("accepted", Text, nullable=False),  # digest of what the vendor has; empty for nothing
+    Column("state", Text, nullable=False),  # to_score, waiting, sent or dead
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
 )
 
 for _name in ("engagements", "outcomes", "dispositions"):

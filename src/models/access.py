@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
 )
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.telemetry import set_telemetry_client
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,6 +23,7 @@ from models.errors import ModelError
 
 _CHATTY: Final = ("mlflow", "alembic")
 _SQLITE: Final = "sqlite:///"
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
 
 
 class RegistryError(ModelError):
@@ -83,11 +86,32 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE)).expanduser().resolve()
 
 
+def is_database(uri: str) -> bool:
+    """Tell whether MLflow opens a tracking URI's database in this process, and asks no server.
+
+    >>> is_database("sqlite:///mlflow.db"), is_database("postgresql+psycopg://me@db/mlflow")
+    (True, True)
+    >>> is_database("http://models.example:5000")
+    False
+    """
+    return uri.split(":", 1)[0].split("+", 1)[0] in DATABASE_ENGINES
+
+
 def local_folder(artifacts: str) -> Path | None:
     """Return the absolute path of a folder for artefacts, None when it is a remote URI."""
-    if "://" in artifacts:
-        return None
-    return Path(artifacts).expanduser().resolve()
+    return None if is_remote(artifacts) else Path(artifacts).expanduser().resolve()
+
+
+def is_remote(location: str) -> bool:
+    """Tell whether artefacts at a path or URI are to be fetched by MLflow.
+
+    >>> is_remote("mlflow-artifacts:/1/models"), is_remote("s3://bucket/models")
+    (True, True)
+    >>> is_remote("/var/models"), is_remote("file:///var/models"), is_remote("C:/models")
+    (False, False, False)
+    """
+    scheme = _SCHEME.match(location)
+    return scheme is not None and scheme[0] != "file:/"
 
 
 def stay_quiet() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from models.access import RegistryError, mlflow_calls, sqlite_file
+from models.access import RegistryError, is_database, mlflow_calls
 from models.tracking import Tracking
 from models.versions import CHALLENGER, CHAMPION, PROMOTION_TAG, ModelVersion, Promotion, Reign
 
@@ -50,11 +50,10 @@ class Records:
             if self.registered() is None:
                 client.create_registered_model(self.name)
             location = client.get_logged_model(model_id).artifact_location
-            local = sqlite_file(self.tracking.uri) is not None
             created = client.create_model_version(
                 self.name,
                 # MLflow resolves models:/ with its process-wide URI, which may be another one.
-                location if local else f"models:/{model_id}",
+                location if is_database(self.tracking.uri) else f"models:/{model_id}",
                 run_id=run_id,
                 model_id=model_id,
                 tags={**tags, "model_id": model_id},

@@ -18,7 +18,7 @@ from typing import Any, Final
 import pandas as pd
 from mlflow.artifacts import download_artifacts
 
-from models.access import RegistryError, mlflow_calls, sqlite_file
+from models.access import RegistryError, is_remote, mlflow_calls, sqlite_file
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation
@@ -221,7 +221,7 @@ class Registry:
 
     def _local(self, uri: str) -> Path:
         """Return the path of an artefact; what lies on this machine is read where it lies."""
-        if "://" not in uri.removeprefix("file://"):
+        if not is_remote(uri):
             return Path(uri.removeprefix("file://"))
         with mlflow_calls(self.tracking.uri):
             return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking.uri))

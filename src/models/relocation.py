@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from models.access import is_remote
+
 _COLUMNS: Final = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -57,8 +59,8 @@ def _location(connection: sqlite3.Connection, experiment_id: str) -> Path | None
     row = connection.execute(query, (int(experiment_id),)).fetchone()
     if row is None or not row[0]:
         return None
-    location = str(row[0]).removeprefix("file://")
-    return None if "://" in location else Path(location)
+    location = str(row[0])
+    return None if is_remote(location) else Path(location.removeprefix("file://"))
 
 
 def _moved(old: Path, folder: Path) -> bool:

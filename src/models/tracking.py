@@ -21,6 +21,8 @@ from mlflow.exceptions import MlflowException
 
 from models.access import (
     absolute_uri,
+    is_database,
+    is_remote,
     local_folder,
     mlflow_calls,
     sqlite_file,
@@ -66,7 +68,7 @@ class Tracking:
 
         Parameters
         ----------
-        tracking_uri : ``sqlite:///relative/or/absolute.db``, or any MLflow server.
+        tracking_uri : ``sqlite:///relative/or/absolute.db``, another database or an MLflow server.
         artifacts : folder (relative to the working directory, or absolute) or URI.
         experiment : its name.
 
@@ -81,11 +83,11 @@ class Tracking:
             stay_quiet()
             if database is not None:
                 database.parent.mkdir(parents=True, exist_ok=True)
-            if folder is not None and database is not None:
+            if folder is not None and is_database(uri):
                 folder.mkdir(parents=True, exist_ok=True)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             location = str(folder) if folder is not None else artifacts
-            experiment_id = _experiment(client, experiment, location, local=database is not None)
+            experiment_id = _experiment(client, experiment, location, local=is_database(uri))
             if database is not None and folder is not None:
                 relocate(database, folder, experiment_id)
         return cls(uri, experiment_id, client)
@@ -219,7 +221,7 @@ def _experiment(client: MlflowClient, name: str, location: str, *, local: bool) 
     """
     found = client.get_experiment_by_name(name)
     if found is None:
-        remote = "://" in location
+        remote = is_remote(location)
         try:
             return str(client.create_experiment(name, location if local or remote else None))
         except MlflowException as error:

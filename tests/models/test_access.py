@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from models.access import RegistryError, absolute_uri, local_folder, mlflow_calls, sqlite_file
+from models.access import (
+    RegistryError,
+    absolute_uri,
+    is_database,
+    is_remote,
+    local_folder,
+    mlflow_calls,
+    sqlite_file,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +57,28 @@ def test_only_a_folder_is_local(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert local_folder("mlruns") == tmp_path / "mlruns"
     assert local_folder("s3://bucket/runs") is None
+
+
+@pytest.mark.parametrize(
+    ("location", "remote"),
+    [
+        ("mlflow-artifacts:/1/models", True),  # as MLflow's own server names its artefacts
+        ("mlflow-artifacts:///models", True),
+        ("s3://bucket/models", True),
+        ("http://models.example/1", True),
+        ("file:///var/models", False),
+        ("/var/models", False),
+        ("mlruns/artifacts", False),
+        ("C:/models", False),
+    ],
+)
+def test_what_mlflow_has_to_fetch_is_told_from_what_lies_here(location, remote):
+    assert is_remote(location) is remote
+    assert remote is False or local_folder(location) is None
+
+
+def test_a_database_is_told_from_a_server():
+    assert is_database("sqlite:///mlruns/mlflow.db")
+    assert is_database("postgresql+psycopg://me@db/mlflow")
+    assert not is_database("http://models.example:5000")
+    assert not is_database("https://models.example")

@@ -141,6 +141,18 @@ def test_a_damaged_part_is_named_and_nothing_changes(filled, tmp_path, part):
     assert contents(store) == before
 
 
+def test_a_backup_of_other_tables_is_refused_and_nothing_changes(filled, tmp_path, monkeypatch):
+    settings, store = filled
+    file = tmp_path / "backup.zip"
+    monkeypatch.setattr(backup, "head", lambda: "0009")
+    backup.run(settings, file)
+    monkeypatch.undo()
+    before = contents(store)
+    with pytest.raises(UsageError, match=r"at revision 0009, this release has 0001: restore with"):
+        backup.restore(settings, file, force=True)
+    assert contents(store) == before
+
+
 @pytest.mark.parametrize("content", [None, b"PK nonsense", b""])
 def test_what_is_no_backup_is_refused(tmp_path, content):
     file = tmp_path / "backup.zip"
