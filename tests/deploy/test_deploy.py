@@ -118,7 +118,7 @@ def test_units_listen_on_loopback_alone(file):
     assert Settings().serving.host == "127.0.0.1"
 
 
-@pytest.mark.parametrize("name", set(COMPOSE["services"]) - {"postgres"})
+@pytest.mark.parametrize("name", sorted(set(COMPOSE["services"]) - {"postgres"}))
 def test_our_containers_may_do_little(name):
     service = COMPOSE["services"][name]
     assert service["read_only"] is True
