@@ -117,7 +117,7 @@ def _history(
         report = store.ingest(read(source, format, zone), now=context.now(), timezone=zone)
         if report.rejects:
             context.note(f"{len(report.rejects):,} rows of {source} could not be read")
-        return store.history(current_only=settings.history.current_only)
+        return store.history(current_only=settings.history.unusable)
 
 
 def _print(report: AuditReport, out: Path | None) -> None:

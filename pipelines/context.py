@@ -68,7 +68,7 @@ def history_of(settings: Settings, store: Store) -> History:
     """Read the configured history, as complete as the settings say."""
     told = settings.history.observed_until
     until = None if told is None else pd.Timestamp(told).tz_convert("UTC").as_unit("us")
-    return store.history(until, settings.history.current_only)
+    return store.history(until, settings.history.unusable)
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from features import TrainingSet, build_training_set, compute_features, open_leads
+from features import Feature, TrainingSet, build_training_set, compute_features, open_leads
 from features.audit import audit
 from history import History
 from models import ConversionModel, Evaluation, tune
 from models.evaluation import FUTURE
+from models.fairness import fairness
 from models.plots import training_plots
 from models.registry import Registry
 from models.search import TunedModel
@@ -30,6 +32,8 @@ _HEADINGS = {
 }
 """The metrics that fit a terminal, and what they are called there: AP is the average precision,
 ECE the expected calibration error."""
+
+_MOST_GROUPS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +138,7 @@ def train(
             ),
             on_trial=run_.log_trial,
         )
+        tuned = _compared(settings, history, training_set, tuned)
         progress.update(task, description="registering", completed=total)
         model = _scaled(tuned.model, history, training_set.observed_until)
         version = registry.log_and_register(
@@ -148,6 +153,46 @@ def train(
             run=run_,
         )
     return Trained(training_set, tuned, version)
+
+
+def _compared(
+    settings: Settings, history: History, training_set: TrainingSet, tuned: TunedModel
+) -> TunedModel:
+    """Add the comparison of declared groups, personal fields too: they are in no model."""
+    declared, start = settings.training.fairness, tuned.holdout_start
+    if not declared or start is None:
+        return tuned
+    horizon = training_set.horizons[-1]
+    known = training_set.labels[horizon].notna().to_numpy()
+    judged = training_set.take(known & (training_set.snapshots["as_of"] >= start).to_numpy())
+    open_ = replace(history, current_only=history.current_only - set(settings.history.personal))
+    values = compute_features(
+        open_, judged.snapshots[["lead_id", "as_of"]], [_group(each) for each in declared]
+    ).values
+    for name in declared:
+        if (levels := values[name].nunique()) > _MOST_GROUPS:
+            raise UsageError(
+                f"[training] fairness: {name} has {levels:,} values; a group needs a field with "
+                f"at most {_MOST_GROUPS}"
+            )
+    found = fairness(
+        tuned.judged.probabilities(judged.values)[:, -1],
+        judged.labels[horizon].to_numpy(dtype=float),
+        judged.snapshots,
+        np.asarray(judged.groups, dtype=object),
+        {name: values[name] for name in declared},
+        capacity=tuned.evaluation.capacity,
+        seed=settings.training.seed,
+    )
+    return replace(tuned, evaluation=replace(tuned.evaluation, fairness=found))
+
+
+def _group(name: str) -> Feature:
+    table, _, column = name.partition(".")
+    source: Literal["lead", "account"] = "lead" if table == "leads" else "account"
+    return Feature(
+        name, column, source, "attribute", column=column, unit="category", categorical=True
+    )
 
 
 def refuse_leaks(history: History, settings: Settings) -> None:

@@ -25,6 +25,7 @@ class Facts:
     ----------
     figures : `Evaluation.figures` of its training.
     reliability : promised against observed, as `Evaluation.reliability`.
+    fairness : declared groups compared, as `Evaluation.fairness`.
     versions : one dict per registered version: version, created_at, champion, who, why, chosen,
         log_loss.
     earlier : the champion before, to compare with, and its version.
@@ -32,6 +33,7 @@ class Facts:
 
     figures: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fairness: pd.DataFrame = field(default_factory=pd.DataFrame)
     versions: Sequence[dict[str, Any]] = ()
     earlier: ConversionModel | None = None
     earlier_version: str = ""
@@ -49,16 +51,22 @@ def facts_of(registry: Registry, number: int) -> Facts:
     versions = [_row(each) for each in sorted(registry.versions(), key=lambda one: -one.version)]
     try:
         told = registry.evaluation_report(version)
-        figures, reliability = pd.DataFrame(told["figures"]), pd.DataFrame(told["reliability"])
     except (ModelError, OSError):
         # A version whose files were moved away still serves: its page shows what there is.
-        figures, reliability = pd.DataFrame(), pd.DataFrame()
+        told = {}
     earlier = [each for each in registry.reign().earlier if each != number]
     try:
         before = registry.load(registry.version(earlier[0])) if earlier else None
     except (ModelError, OSError):
         before = None
-    return Facts(figures, reliability, versions, before, str(earlier[0]) if before else "")
+    names = ("figures", "reliability", "fairness")
+    tables = {name: pd.DataFrame(told.get(name, ())) for name in names}
+    return Facts(
+        **tables,
+        versions=versions,
+        earlier=before,
+        earlier_version=str(earlier[0]) if before else "",
+    )
 
 
 def _row(each: ModelVersion) -> dict[str, Any]:

@@ -41,13 +41,13 @@ def attribute_values(
 
     Raises
     ------
-    ValueError : no such field, or one of which only today's value is known.
+    ValueError : no such field, or one that no feature may be made of.
     """
     field, entity = str(feature.column), feature.source
     if f"{entity}s.{field}" in history.current_only:
         raise ValueError(
-            f"feature {feature.name!r}: of {entity}s.{field} only today's value is known; "
-            "it cannot be used at a cutoff in the past"
+            f"feature {feature.name!r}: {entity}s.{field} cannot be used: only today's value of it "
+            "is known, or it is marked as personal"
         )
     changes = history.attribute_history
     ours = changes[(changes["entity"] == entity) & (changes["field"] == field)]

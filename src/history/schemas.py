@@ -8,13 +8,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-with warnings.catch_warnings():
-    # Where Spark is installed pandera imports its pandas layer, which we do not use.
-    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
-    import pandera.pandas as pa
+# Where Spark is installed pandera imports its pandas layer, which we do not use, some now and some
+# when it first validates.
+warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
 
-from history.history import UTC_MICROSECONDS
-from history.tables import TABLES, Column, Table
+import pandera.pandas as pa  # noqa: E402
+
+from history.history import UTC_MICROSECONDS  # noqa: E402
+from history.tables import TABLES, Column, Table  # noqa: E402
 
 
 def _column(column: Column, *, key: bool) -> pa.Column:

@@ -21,6 +21,7 @@ from models.capacity import COLUMNS as WEEKLY
 from models.capacity import weekly_wins
 from models.conversion import ConversionModel
 from models.errors import ModelError
+from models.fairness import COLUMNS as GROUPS
 from models.metrics import METRICS, figures, gain_curve, group_weights, mass_bins
 from models.splits import Holdout, Mask, instants, unseen_groups
 
@@ -51,6 +52,7 @@ class Evaluation:
     weekly : wins of the last horizon at the team's capacity, see `models.capacity`.
     learning : figures of the model fitted to ever more accounts, see `models.learning`; empty where
         it was not asked for.
+    fairness : declared groups compared, see `models.fairness`; empty where none are declared.
     """
 
     figures: pd.DataFrame
@@ -62,6 +64,7 @@ class Evaluation:
     segments: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PARTS))
     weekly: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=WEEKLY))
     learning: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fairness: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=GROUPS))
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -115,6 +118,7 @@ class Evaluation:
             "segments": self.segments,
             "weekly": self.weekly,
             "learning": self.learning,
+            "fairness": self.fairness,
         }
         plain = {
             name: frame.astype(object).where(frame.notna(), None).to_dict("records")

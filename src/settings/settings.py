@@ -48,6 +48,20 @@ def check_zone(name: str | None) -> str | None:
     return name
 
 
+def check_columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of attributes, if each says its table.
+
+    Raises
+    ------
+    ValueError : one is not written as `leads.column` or `accounts.column`.
+    """
+    for name in names:
+        table, _, column = name.partition(".")
+        if table not in ("leads", "accounts") or not column:
+            raise ValueError(f"{name!r} must be written as leads.column or accounts.column")
+    return names
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +77,19 @@ class HistorySettings(_Section):
     current_only: tuple[str, ...] = Field(
         (), description="`table.column` attributes of which only today's value is known"
     )
+    personal: tuple[str, ...] = Field(
+        (), description="`table.column` attributes that no feature, model or export may hold"
+    )
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """Fields that no feature may be made of, for one reason or the other."""
+        return (*self.current_only, *self.personal)
+
+    @field_validator("current_only", "personal")
+    @classmethod
+    def _columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return check_columns(names)
 
     @field_validator("timezone")
     @classmethod
@@ -94,6 +121,14 @@ class TrainingSettings(_Section):
     waived: tuple[str, ...] = Field(
         (), description="audit findings accepted by name, as in `L101:leads.tags`"
     )
+    fairness: tuple[str, ...] = Field(
+        (), description="`table.column` of groups that every training is to compare"
+    )
+
+    @field_validator("fairness")
+    @classmethod
+    def _columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return check_columns(names)
 
     @field_validator("horizons", "ages")
     @classmethod

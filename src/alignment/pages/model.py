@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from alignment.pages import charts, parts
 from alignment.situation import Situation
 from history import History
 from models import ConversionModel
+from models.fairness import FOUR_FIFTHS
 
 _WORDS = {
     "auc": "picks the better of two leads",
@@ -50,6 +51,7 @@ def view(situation: Situation) -> dict[str, Any]:
         "sentences": _sentences(situation, figures),
         "figures": _figures(figures),
         "reliability": _reliability(situation.facts.reliability, situation.horizon),
+        "fairness": _fairness(situation.facts.fairness),
         "versions": [
             [str(each.get(name, "")) for name in _VERSION] for each in situation.facts.versions
         ],
@@ -189,6 +191,40 @@ def _figures(figures: pd.DataFrame) -> dict[str, Any]:
             )
         rows.append(row)
     return {"columns": ["", *(_WORDS[name] for name in shown)], "rows": rows}
+
+
+def _fairness(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the groups that were declared, as text; those with too few leads say so."""
+    shown = [
+        [
+            f"{row['by'].partition('.')[2].replace('_', ' ')}: {row['value']}",
+            f"{row['leads']:,.0f}",
+            parts.share(row["promised"]),
+            f"{parts.share(row['observed'])} ({parts.share(row['low'])} to "
+            f"{parts.share(row['high'])})",
+            parts.share(row["forward"]),
+            parts.share(row["reached"]),
+            _parity(row),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    columns = [
+        "group",
+        "leads",
+        "promised",
+        "won (95 % interval)",
+        "put forward",
+        "of the won, put forward",
+        "against the group put forward most",
+    ]
+    return {"columns": columns, "rows": shown}
+
+
+def _parity(row: Mapping[Any, Any]) -> str:
+    if not row["enough"]:
+        return "too few leads to say"
+    ratio = float(row["ratio"])
+    return f"{ratio:.2f}" + (", worth a look" if ratio < FOUR_FIFTHS else "")
 
 
 def _reliability(rows: pd.DataFrame, horizon: int) -> parts.Chart | None:

@@ -59,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     Check("Q102", "A field tells the time", structure.clocks),
     Check("Q103", "Accounts lie on both sides of a split", structure.straddling_accounts),
     Check("Q104", "Only today's value is known", structure.current_only),
+    Check("Q105", "A field looks personal", structure.personal),
 )
 """The checks of fields; the proof of `features.audit.point_in_time` runs beside them."""
 

@@ -1,7 +1,8 @@
-"""Q101 to Q104: what makes splits too easy, and fields that no feature can use."""
+"""Q101 to Q105: what makes splits too easy, and fields that no feature can or should use."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,12 @@ from features.audit.finding import Finding, NotApplicable, Severity
 from features.audit.subject import Field, Subject
 
 _UNIQUE, _RISING, _FEWEST = 0.9, 0.95, 50
+_PERSONAL_NAME = re.compile(
+    r"(^|_)(e?_?mails?|phone|mobile|telephone|fax|(first|last|full|middle)_?name|surname|"
+    r"birth(day|_?date)?|date_of_birth|ssn|passport|iban|street|address|ip_address)(_|$)"
+)
+_MAIL, _PHONE = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), re.compile(r"\+?[\d ()/.-]{7,20}")
+_FEW_VALUES, _MOST = 10, 0.5
 
 
 def identifiers(subject: Subject) -> Iterator[Finding]:
@@ -64,7 +71,7 @@ def straddling_accounts(subject: Subject) -> Iterator[Finding]:
 
 
 def current_only(subject: Subject) -> Iterator[Finding]:
-    """Q104: list the fields of which only today's value is known.
+    """Q104: list the fields that are declared as known only today, or as personal.
 
     Raises
     ------
@@ -72,10 +79,38 @@ def current_only(subject: Subject) -> Iterator[Finding]:
     """
     unused = [field for field in subject.fields if not field.used]
     if not unused:
-        raise NotApplicable("no field is declared as known only today")
+        raise NotApplicable("no field is declared as known only today, or as personal")
     for field in unused:
-        message = "only today's value is known, so that no feature is made of it"
-        yield _note("Q104", field, message, "send its history to make it usable")
+        message = "declared as known only today, or as personal: no feature is made of it"
+        yield _note("Q104", field, message, "of the former, send its history to make it usable")
+
+
+def personal(subject: Subject) -> Iterator[Finding]:
+    """Q105: find fields that look as if they told who somebody is, and are not marked so."""
+    for field in subject.fields:
+        filled = field.values.dropna()
+        if not field.used or filled.nunique() <= _FEW_VALUES:
+            continue
+        why = _personal(field.where.partition(".")[2].lower(), filled)
+        if why:
+            advice = (
+                f'mark it, so that it stays out of models: [history] personal = ["{field.where}"]'
+            )
+            yield _note("Q105", field, why, advice, severity="medium")
+
+
+def _personal(name: str, filled: pd.Series) -> str:
+    """Say why a field looks personal; nothing where it does not."""
+    if _PERSONAL_NAME.search(re.sub(r"[^a-z0-9]+", "_", name)):
+        return "its name says that it tells who somebody is"
+    texts = filled.map(lambda value: value.strip() if isinstance(value, str) else "")
+    for words, form in (("e-mail addresses", _MAIL), ("telephone numbers", _PHONE)):
+        fitting = texts.map(lambda text, form=form: bool(form.fullmatch(text)))
+        # A number written as text is no telephone number: those are grouped, or begin with +.
+        grouped = texts.str.contains(r"[+ ()/-]", regex=True) | (form is _MAIL)
+        if (fitting & grouped).mean() > _MOST:
+            return f"most of its values look like {words}"
+    return ""
 
 
 def _note(
