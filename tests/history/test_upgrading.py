@@ -252,6 +252,18 @@ def test_a_newer_store_is_refused_by_both_and_left_alone(filled, engine, tmp_pat
     assert (rows(engine), layout(engine)) == before
 
 
+def test_a_store_in_use_is_left_alone_after_a_while(filled, engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(revisions, "_PATIENCE", "100ms")
+    other = open_engine(engine.url.render_as_string(hide_password=False), patience_s=0.1)
+    before = rows(engine), layout(engine)
+    with engine.begin() as busy:
+        busy.execute(text("UPDATE leads SET attributes = attributes"))
+        with pytest.raises(StoreError, match=r"the store is as it was: .*(locked|lock timeout)"):
+            upgrade(other, scripts=scripts_with(tmp_path / "scripts", NEXT))
+    other.dispose()
+    assert (rows(engine), layout(engine)) == before
+
+
 def test_of_two_at_once_one_works_and_the_other_finds_nothing_to_do(filled, engine, tmp_path):
     scripts = scripts_with(tmp_path / "scripts", NEXT)
     url = engine.url.render_as_string(hide_password=False)
