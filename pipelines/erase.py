@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
-from delivery import Outbox
 from history.erasure import Receipt
 from pipelines import context
 from pipelines.failures import UsageError
@@ -12,7 +11,7 @@ from settings import Settings
 
 
 def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
-    """Remove every row of a lead from the store, and what is on its way to CRMs.
+    """Remove every row of a lead from the store, and what is on its way to CRMs, all or nothing.
 
     Sources may go on naming the lead: its rows are left out from now on.
 
@@ -20,12 +19,7 @@ def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
     ------
     StoreError : there is no such lead.
     """
-    store = context.store_of(settings)
-    # The outbox first: whatever fails after it, the same command finishes.
-    outbox = Outbox(store.engine)
-    waiting = sum(outbox.forget(each) for each in store.same_person(lead_id))
-    receipt = store.erase(lead_id)
-    receipt = replace(receipt, removed={**receipt.removed, "outbox": waiting})
+    receipt = context.store_of(settings).erase(lead_id)
     if as_json:
         context.print_json({**asdict(receipt), "erased_at": context.now().isoformat()})
     else:

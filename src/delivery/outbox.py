@@ -122,12 +122,6 @@ class Outbox:
                 ).rowcount
             )
 
-    def forget(self, record: str) -> int:
-        """Remove a record of every CRM; return how many rows went."""
-        with self.engine.begin() as connection:
-            gone = OUTBOX.delete().where(OUTBOX.c.record == record)
-            return int(connection.execute(gone).rowcount)
-
     def payloads(self, target: str) -> dict[str, dict[str, Any]]:
         """Return what a target was told last, or is to be told, by record."""
         query = select(OUTBOX.c.record, OUTBOX.c.payload).where(OUTBOX.c.target == target)

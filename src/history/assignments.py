@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
+from history.erasure import kept_out
 from history.history import UTC_MICROSECONDS, micros
 from history.schema import ASSIGNMENTS
 from history.store import Store
@@ -52,10 +53,12 @@ def assign(store: Store, rows: Sequence[Mapping[str, Any]], now: pd.Timestamp) -
         lock(connection, ASSIGNMENTS)
         taken = select(ASSIGNMENTS.c.lead_id, ASSIGNMENTS.c.turn)
         there = {(str(row.lead_id), int(row.turn)) for row in connection.execute(taken)}
+        erased = kept_out(connection, {str(row["lead_id"]) for row in rows})
         new = [
             {**row, "at": micros(now)}
             for row in rows
             if (str(row["lead_id"]), int(row["turn"])) not in there
+            and str(row["lead_id"]) not in erased
         ]
         if new:
             connection.execute(ASSIGNMENTS.insert(), new)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, false, func, or_, select
 
 from history.meta import get_meta, set_meta
 from history.rejects import Conformed, Reject
@@ -22,8 +22,10 @@ from history.schema import ERASED, MOVED, QUARANTINE, metadata
 
 _KEY = "erasure_key"
 _MANY = 500
-_IDS = ("lead_id", "old_id", "new_id")
-"""Columns that name a lead; of the attribute history it is ``entity_id``."""
+_IDS = ("lead_id", "old_id", "new_id", "record")
+"""Columns that name a lead, in the outbox too; in the attribute history it is ``entity_id``."""
+_LEAST_DISTINCT = 4
+"""Shorter ids, and numbers, stand in texts by chance."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def erase(connection: Connection, lead_id: str) -> Receipt:
         fresh = {_digest(key, each) for each in ids} - known
         if fresh:
             connection.execute(ERASED.insert(), [{"digest": each} for each in sorted(fresh)])
-    return Receipt(lead_id, removed, _found(connection, ids))
+    return Receipt(lead_id, removed, search(connection, ids))
 
 
 def same_person(connection: Connection, lead_id: str) -> list[str]:
@@ -152,13 +154,44 @@ def _forms(lead_id: str) -> list[str]:
     return [json.dumps(lead_id), *number]
 
 
-def _found(connection: Connection, ids: list[str]) -> dict[str, int]:
-    return {
-        table.name: int(
-            connection.execute(select(func.count()).select_from(table).where(ours)).scalar_one()
-        )
-        for table, ours in _naming(ids)
-    }
+def search(connection: Connection, ids: list[str]) -> dict[str, int]:
+    """Count the rows of each table in which an id stands, wherever that may be.
+
+    This is the proof of an erasure, and shares nothing with the conditions that it deleted by:
+    every text column is looked at, for the id as it is and as JSON writes it. An id that is a
+    number or very short stands in texts by chance: of those the columns are looked at that hold
+    ids by their name.
+    """
+    distinct = [each for each in ids if len(each) >= _LEAST_DISTINCT and not each.isdigit()]
+    found = {}
+    for table in metadata.sorted_tables:
+        named: list[ColumnElement[bool]] = []
+        for column in table.columns:
+            if not isinstance(column.type, Text):
+                continue
+            if distinct:
+                named.append(column.in_(distinct))
+                named += [column.contains(json.dumps(each), autoescape=True) for each in distinct]
+            if column.name.endswith("_id") or column.name in _IDS:
+                named.append(_of_a_lead(table, column.in_(ids)))
+        if named:
+            count = select(func.count()).select_from(table).where(or_(*named))
+            found[table.name] = int(connection.execute(count).scalar_one())
+    return found
+
+
+def _of_a_lead(table: Table, same: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Leave out accounts that bear the id of a lead."""
+    if table.name == "accounts":
+        return false()
+    return and_(table.c.entity == "lead", same) if "entity" in table.c else same
+
+
+def kept_out(connection: Connection, lead_ids: Iterable[str]) -> set[str]:
+    """Return those of the ids that were erased: what is written of leads later leaves them out."""
+    if connection.execute(select(ERASED.c.digest).limit(1)).first() is None:
+        return set()
+    return _erased(connection, _key(connection), lead_ids)
 
 
 def _key(connection: Connection) -> str:

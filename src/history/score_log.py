@@ -19,6 +19,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
+from history.erasure import kept_out
 from history.history import UTC_MICROSECONDS, micros
 from history.schema import SCORE_COLUMNS, SCORES
 from history.store import Store
@@ -97,6 +98,8 @@ class BulkScores:
 def write_bulk(store: Store, served: BulkScores) -> None:
     """Write many scores durably, all of them or none, through the driver itself.
 
+    Scores of people who were erased meanwhile are left out.
+
     Raises
     ------
     StoreError : the store cannot be written.
@@ -117,14 +120,19 @@ def write_bulk(store: Store, served: BulkScores) -> None:
             strict=True,
         )
     ]
+    ours = {row[0] for row in rows}
     mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
     names = [column.name for column in SCORES.columns if column.name != "number"]
     marks = ", ".join([mark] * len(names))
     with store.writing() as connection:
+        erased = kept_out(connection, ours)
+        kept = [row for row in rows if row[0] not in erased] if erased else rows
+        if not kept:
+            return
         _remember(connection, {_columns_id(()): ()})
         connection.exec_driver_sql(
             f"INSERT INTO scores ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  our own names
-            rows,
+            kept,
         )
 
 
@@ -149,7 +157,7 @@ def prune_scores(store: Store, before: pd.Timestamp, most: int = 1_000) -> int:
 
 
 def write_scores(store: Store, served: Sequence[ServedScore]) -> None:
-    """Write scores durably: all of them, or none.
+    """Write scores durably: all of them, or none. Those of people erased meanwhile are left out.
 
     Raises
     ------
@@ -160,8 +168,11 @@ def write_scores(store: Store, served: Sequence[ServedScore]) -> None:
     rows = [_row(each) for each in served]
     named = {row["columns_id"]: each.names for row, each in zip(rows, served, strict=True)}
     with store.writing() as connection:
-        _remember(connection, named)
-        connection.execute(SCORES.insert(), rows)
+        erased = kept_out(connection, {each.lead_id for each in served})
+        kept = [row for row in rows if row["lead_id"] not in erased]
+        if kept:
+            _remember(connection, named)
+            connection.execute(SCORES.insert(), kept)
 
 
 def read_scores(

@@ -18,7 +18,6 @@ from history.erasure import (
     erase,
     forget_moves,
     readmit,
-    same_person,
     without_erased,
 )
 from history.errors import StoreError
@@ -272,11 +271,6 @@ class Store:
             if any(receipt.found_after.values()):
                 raise StoreError(f"{self.name}: {lead_id!r} is still named; nothing was erased")
         return receipt
-
-    def same_person(self, lead_id: str) -> list[str]:
-        """Return a lead's id with all that were merged into it."""
-        with self._reading() as connection:
-            return same_person(connection, lead_id)
 
     def readmit(self, lead_id: str) -> bool:
         """Let rows of a person who was erased in again; tell whether they were kept out."""

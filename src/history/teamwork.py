@@ -11,6 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Table, func, select
 
 from history.conform import conform
+from history.erasure import kept_out
 from history.errors import ConflictError, HistoryError
 from history.history import UTC_MICROSECONDS, micros
 from history.schema import AGREEMENTS, CHANGES, HANDOFFS, STORED
@@ -93,7 +94,7 @@ def changes(store: Store) -> list[dict[str, Any]]:
 
 
 def hand_over(store: Store, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Write leads that cross to sales into the ledger, once each.
+    """Write leads that cross to sales into the ledger, once each; nobody who was erased.
 
     Parameters
     ----------
@@ -118,7 +119,10 @@ def hand_over(store: Store, rows: Sequence[Mapping[str, Any]]) -> int:
                 str(row[0])
                 for row in connection.execute(select(HANDOFFS.c.handoff_id).where(chosen))
             }
-        new = [row for row in ready if row["handoff_id"] not in there]
+        erased = kept_out(connection, {row["lead_id"] for row in ready})
+        new = [
+            row for row in ready if row["handoff_id"] not in there and row["lead_id"] not in erased
+        ]
         if new:
             connection.execute(HANDOFFS.insert(), new)
     return len(new)
