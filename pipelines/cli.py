@@ -308,6 +308,20 @@ def schedule(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="Holds the key of the pseudonyms; else SMARKETING_EXPORT_KEY is read."),
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Write the history under pseudonyms as a folder that can be ingested."""
+    _verb("export").run(Settings.load(config), out, key_file=key_file, as_json=as_json)
+
+
+@app.command()
 def erase(
     lead_id: Annotated[str, typer.Argument(help="The lead to forget.")],
     readmit: Annotated[
