@@ -91,5 +91,5 @@ def _monitor(desk: Desk) -> dict[str, Any]:
     except EmptyHistoryError as error:
         return {
             "as_of": desk.now().isoformat(), "signals": 0, "reference_weeks": 0, "judged": False,
-            "alerts": [], "outcomes": [], "message": str(error),
+            "alerts": [], "outcomes": [], "shadow": [], "message": str(error),
         }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import parse_qs, quote, unquote
 
@@ -17,30 +17,47 @@ from serving.errors import EmptyHistoryError, NotReadyError, RequestError, Unkno
 from serving.pages import acting, views
 from serving.pages.headers import HEADERS
 from serving.pages.views import PAGES
+from serving.security import COOKIE
 
+Endpoint = Callable[[Request], Awaitable[Response]]
 ME = "smarketing_me"
 """The cookie that remembers which owner looks; it opens nothing."""
 _MOST_NAME = 200
 _YEAR_S = 365 * 86_400
 _MOST_BYTES = 256 * 1024
+_SIGN_OUT = b'action="/signout" hidden>'
+"""Pages are kept for all who look; this alone on them depends on who does."""
 
 
 def routes(desk: Desk) -> list[Route]:
     """Return the routes of all pages."""
     desk.ranking.prepare = partial(views.prepare, desk)
-    shown = [Route(path, _show(desk, page), methods=["GET"]) for path, page in PAGES.items()]
-    return [
-        Route("/", _today(desk), methods=["GET"]),
-        *shown,
-        Route("/pages/goals", _agree(desk, acting.agree_by_form), methods=["POST"]),
-        Route("/pages/funnel/spend", _spend(desk), methods=["POST"]),
-        Route("/pages/goals/adopt", _agree(desk, acting.adopt_by_form), methods=["POST"]),
-        Route("/pages/lead/{lead_id:path}/disposition", _act(desk), methods=["POST"]),
-        Route("/pages/lead/{lead_id:path}", _lead(desk), methods=["GET"]),
+    shown: list[tuple[str, str, Endpoint]] = [
+        ("GET", "/", _today(desk)),
+        *(("GET", path, _show(desk, page)) for path, page in PAGES.items()),
+        ("POST", "/pages/goals", _agree(desk, acting.agree_by_form)),
+        ("POST", "/pages/funnel/spend", _spend(desk)),
+        ("POST", "/pages/goals/adopt", _agree(desk, acting.adopt_by_form)),
+        ("POST", "/pages/lead/{lead_id:path}/disposition", _act(desk)),
+        ("GET", "/pages/lead/{lead_id:path}", _lead(desk)),
     ]
+    return [Route(path, _signed(show), methods=[method]) for method, path, show in shown]
 
 
-def _today(desk: Desk) -> Callable[..., object]:
+def _signed(show: Endpoint) -> Endpoint:
+    """Let whoever signed in with the form sign out again."""
+
+    async def answer(request: Request) -> Response:
+        made = await show(request)
+        if COOKIE in request.cookies:
+            made.body = bytes(made.body).replace(_SIGN_OUT, _SIGN_OUT.replace(b" hidden", b""), 1)
+            made.headers["content-length"] = str(len(made.body))
+        return made
+
+    return answer
+
+
+def _today(desk: Desk) -> Endpoint:
     async def show(request: Request) -> Response:
         query, me = dict(request.query_params), _me(request)
         if "me" in query:
@@ -58,14 +75,14 @@ def _me(request: Request) -> str:
     return unquote(request.cookies.get(ME, ""))[:_MOST_NAME]
 
 
-def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Callable[..., object]:
+def _show(desk: Desk, page: Callable[[Desk, views.Query], str]) -> Endpoint:
     async def show(request: Request) -> Response:
         return await _answer(lambda: page(desk, dict(request.query_params)))
 
     return show
 
 
-def _lead(desk: Desk) -> Callable[..., object]:
+def _lead(desk: Desk) -> Endpoint:
     async def show(request: Request) -> Response:
         lead_id, me = request.path_params["lead_id"], _me(request)
         return await _answer(lambda: views.lead_page(desk, lead_id, me=me))
@@ -73,7 +90,7 @@ def _lead(desk: Desk) -> Callable[..., object]:
     return show
 
 
-def _act(desk: Desk) -> Callable[..., object]:
+def _act(desk: Desk) -> Endpoint:
     async def act(request: Request) -> Response:
         form, lead_id = await _form(request), request.path_params["lead_id"]
         return await _answer(lambda: _acted(desk, lead_id, form, _me(request)))
@@ -94,7 +111,7 @@ def _acted(desk: Desk, lead_id: str, form: acting.Form, me: str) -> str | tuple[
     return views.today_page(desk, {"owner": me}, message, me=me)
 
 
-def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[..., object]:
+def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Endpoint:
     async def agree(request: Request) -> Response:
         form = await _form(request)
 
@@ -106,7 +123,7 @@ def _agree(desk: Desk, work: Callable[[Desk, acting.Form], str]) -> Callable[...
     return agree
 
 
-def _spend(desk: Desk) -> Callable[..., object]:
+def _spend(desk: Desk) -> Endpoint:
     async def spend(request: Request) -> Response:
         form = await _form(request)
 

@@ -55,6 +55,10 @@ def test_a_browser_is_shown_the_form_and_signed_in(guarded, key):
     assert "SameSite=strict" in cookie
     signed_in = client.call("GET", "/", headers={"Cookie": cookie.partition(";")[0]})
     assert signed_in.status_code == 200
+    assert 'action="/signout"><button>Sign out' in signed_in.text
+    assert int(signed_in.headers["content-length"]) == len(signed_in.content)
+    by_header = client.call("GET", "/", headers={"X-API-Key": key})
+    assert 'action="/signout" hidden>' in by_header.text
     assert "Max-Age=0" in client.post("/signout").headers["set-cookie"]
 
 

@@ -4,6 +4,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from serving.openapi import openapi_document, text
+from serving.pages.views import choice_of, dimension, focus_of
 
 DOCUMENT = openapi_document(50)
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -123,6 +124,34 @@ def test_every_action_says_what_may_go_wrong(code):
     for path, action in actions():
         if "requestBody" in action or code != "413":
             assert code in action["responses"], path
+
+
+class Asked(dict):
+    """A query that remembers what was looked up in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def get(self, name, default=None):
+        self.names.add(name)
+        return default
+
+
+@pytest.mark.parametrize(
+    ("path", "read", "beside"),
+    [
+        ("/queue", choice_of, {"limit"}),
+        ("/importance", focus_of, {"focus"}),
+        ("/funnel", dimension, set()),
+    ],
+)
+def test_every_parameter_that_is_read_is_described(path, read, beside):
+    asked = Asked()
+    read(asked)
+    described = {each["name"] for each in DOCUMENT["paths"][path]["get"]["parameters"]}
+    # `focus` is how the form of the page writes `by` and `value`.
+    assert described - beside == asked.names - beside
 
 
 def test_it_is_served(client):
