@@ -38,6 +38,10 @@ serve: $(READY) ## start the scoring service on http://127.0.0.1:3000
 test: $(READY) ## run the tests (with CI=true the slow ones too)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),,-m "not slow")
 
+test-spark: spark ## run the tests of Spark, and the notebook about it, in a process of their own
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/features/test_spark.py \
+	  "tests/notebooks/test_notebooks.py::test_a_notebook_runs_from_top_to_bottom[07_scale_out]"
+
 check: $(READY) ## format, lint, types, the import contract, notebooks, the documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -75,4 +79,4 @@ lock: $(READY) ## pin every requirement anew, without addresses
 clean: ## remove what the project made, but not the history and the models
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache report site
 
-.PHONY: docs notebooks help setup spark bench-tools demo serve test check bench soak format contract lock clean
+.PHONY: test-spark docs notebooks help setup spark bench-tools demo serve test check bench soak format contract lock clean

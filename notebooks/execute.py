@@ -31,6 +31,9 @@ def execute(file: Path, folder: Path) -> nbformat.NotebookNode:
     )
     # Optuna's progress bar would tell the reader to install widgets.
     client.execute(env={**os.environ, "PYTHONWARNINGS": "ignore:IProgress not found"})
+    for cell in notebook.cells:
+        if "chatty" in cell.metadata.get("tags", ()):  # starts a program with words of its own
+            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 

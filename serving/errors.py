@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class NotReadyError(ValueError):
-    """There is no model to score with; the message says why and what to do."""
+    """No model serves yet, or no queue is made yet; the message says why and what to do."""
 
 
 class EmptyHistoryError(ValueError):

@@ -21,7 +21,7 @@ from history.history import micros
 from history.schema import STORED
 from history.spend import spend_log
 from history.teamwork import agreements, changes, disposed_since, hand_over, handoffs
-from serving.errors import EmptyHistoryError
+from serving.errors import EmptyHistoryError, NotReadyError
 from serving.live import reading
 from serving.scorer import Scorer
 from settings import Settings
@@ -73,6 +73,8 @@ class Ranking:
         self.settings = settings
         self.facts = facts
         self.prepare: Callable[[Situation, Situation], None] = _nothing
+        # Less than a request may take: who waits for too long is told why.
+        self._patience_s = min(10.0, settings.serving.timeout_s / 2)
         self._making = threading.Lock()
         self._swapping = threading.Lock()
         self._rereads = 0
@@ -94,6 +96,7 @@ class Ranking:
         Raises
         ------
         EmptyHistoryError : there are no leads yet.
+        NotReadyError : it is being made for the first time, and takes longer than one may wait.
         StoreError : the history cannot be read.
         """
         ranked = self._ranked
@@ -103,10 +106,17 @@ class Ranking:
             # Nobody waits: the old one is shown once more while a thread makes a new one.
             threading.Thread(target=self._renew, args=(ranked, scorer, store, now)).start()
             return ranked
-        with self._making:
+        if not self._making.acquire(timeout=self._patience_s):
+            raise NotReadyError(
+                "the queue is being made for the first time since the start, which takes a moment "
+                "where there are many leads: ask again"
+            )
+        try:
             if self._ranked is None:
                 self._ranked = self._rank(scorer, store, now())
             return self._ranked
+        finally:
+            self._making.release()
 
     def _renew(
         self, old: Ranked, scorer: Scorer, store: Store, now: Callable[[], pd.Timestamp]

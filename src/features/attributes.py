@@ -46,8 +46,8 @@ def attribute_values(
     field, entity = str(feature.column), feature.source
     if f"{entity}s.{field}" in history.current_only:
         raise ValueError(
-            f"feature {feature.name!r}: {entity}s.{field} cannot be used: only today's value of it "
-            "is known, or it is marked as personal"
+            f"feature {feature.name!r}: {entity}s.{field} cannot be used: it is declared that "
+            "only today's value is known, or that it is personal"
         )
     changes = history.attribute_history
     ours = changes[(changes["entity"] == entity) & (changes["field"] == field)]

@@ -90,7 +90,7 @@ def test_speaks_of_no_figures_where_there_are_hardly_any_wins(make):
 def test_is_plain_json(tuned):
     plain = json.loads(json.dumps(tuned.evaluation.as_dict(), allow_nan=False))
     tables = {"figures", "counts", "reliability", "gain", "segments", "weekly", "learning"}
-    assert set(plain) == tables | {"capacity", "notes"}
+    assert set(plain) == tables | {"fairness", "capacity", "notes"}
 
 
 def test_flat_metrics_and_words(tuned):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from serving.errors import EmptyHistoryError
+from serving.errors import EmptyHistoryError, NotReadyError
 from serving.ranking import Ranking
 
 
@@ -29,6 +29,20 @@ def test_an_old_ranking_is_shown_while_a_new_one_is_made(desk, monkeypatch):
         asking.start()
         asking.join(5)
     assert found == [first]
+
+
+def test_who_would_wait_too_long_for_the_first_ranking_is_told_so(desk, client, monkeypatch):
+    ranking = Ranking(desk.settings)
+    ranking._patience_s = 0.05
+    with ranking._making, pytest.raises(NotReadyError, match="for the first time"):
+        ranking.get(desk.scorer, desk.store, desk.now)
+    assert ranking.get(desk.scorer, desk.store, desk.now).situation is not None
+    with ranking._making:
+        ranking.forget()
+        monkeypatch.setattr(desk, "ranking", ranking)
+        shown, told = client.get("/"), client.get("/queue")
+    assert (shown.status_code, "for the first time" in shown.text) == (200, True)
+    assert (told.status_code, "for the first time" in told.json()["error"]) == (503, True)
 
 
 def test_an_empty_history_is_said_to_be_empty(empty_desk):

@@ -19,10 +19,12 @@ from alignment.pages.movement import (
     table,
 )
 from alignment.situation import Situation
-from features import compute_features, open_leads
+from features import FeatureEngine, compute_features, open_leads
 from models.explanation import importance, importance_by_group
 
 _MOST = 12
+_DRAWN = 10_000
+"""Leads that say how importance moved: more would say the same, and take their time."""
 _CURVES = 4
 
 
@@ -133,15 +135,15 @@ def _over_time(situation: Situation) -> parts.Chart | None:
     """Compare what moves the open leads of today and of some months before."""
 
     def make() -> pd.DataFrame:
-        columns = {}
+        columns, engine = {}, FeatureEngine(situation.history, situation.model.features)
         for back in (180, 120, 60, 0):
             at = (situation.now - pd.Timedelta(days=back)).as_unit("us")
             if situation.history.leads["created_at"].min() >= at:
                 continue
-            matrix = situation.matrix
-            if back:
-                snapshots = open_leads(situation.history, at)
-                matrix = compute_features(situation.history, snapshots, situation.model.features)
+            snapshots = open_leads(situation.history, at)
+            if len(snapshots) > _DRAWN:
+                snapshots = snapshots.sample(_DRAWN, random_state=7)
+            matrix = engine.compute(snapshots.reset_index(drop=True))
             grouped = importance_by_group(situation.model, matrix).set_index("group")["share"]
             columns[parts.day(at)] = grouped
         return pd.DataFrame(columns)
@@ -165,7 +167,8 @@ def _over_time(situation: Situation) -> parts.Chart | None:
         ),
         columns=["group", *map(str, found.columns)],
         rows=[[str(name), *map(parts.share, row)] for name, row in found.iterrows()],
-        note="The same model, looking at the leads that were open on each day.",
+        note="The same model, looking at the leads that were open on each day"
+        + (f", {_DRAWN:,} of them drawn at random." if len(situation.frame) > _DRAWN else "."),
     )
 
 
