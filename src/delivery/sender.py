@@ -18,6 +18,7 @@ import pandas as pd
 from delivery.outbox import WAITING, Item, Outbox
 from delivery.overdue import Overdue
 from delivery.targets import TARGETS, Target
+from delivery.tokens import TokenError
 from settings.settings import CrmSettings
 
 RECEIVERS: Mapping[str, type[Target]] = {**TARGETS, Overdue.name: Overdue}
@@ -92,9 +93,11 @@ def _send(
     done.calls[target.name] += 1
     wait: float | None = None
     try:
-        answer = client.send(target.request(items))
+        answer = client.send(target.request(items), auth=target.auth)
         told = _told(target, items, answer)
         wait = retry_after(answer, clock())
+    except TokenError as error:
+        told = {item.record: f"again: {error}" for item in items}
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
         told = {item.record: f"again: {type(error).__name__}" for item in items}
     if told is None:  # one bad record fails a whole batch: find it

@@ -10,10 +10,12 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from delivery.outbox import Item
+from delivery.tokens import client_credentials
 from settings.settings import CrmSettings
 
 _SPACE = uuid.UUID("6b1f3c1e-8f5c-5d43-9b0e-0d8d7a6f2c11")
@@ -42,6 +44,11 @@ class Target(ABC):
     def problem(self) -> str:
         """What is missing in the configuration; empty when nothing is."""
 
+    @property
+    def auth(self) -> httpx.Auth | None:
+        """What signs requests with a token that expires; None where they carry their secret."""
+        return None
+
     @abstractmethod
     def request(self, items: Sequence[Item]) -> httpx.Request:
         """Return the request that tells them about these records."""
@@ -58,6 +65,10 @@ class Crm(Target):
     @abstractmethod
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is sent of a score with the keys of `POST /score`."""
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _properties(score: Mapping[str, Any], before: str, after: str = "") -> dict[str, Any]:
@@ -122,9 +133,24 @@ class Salesforce(Crm):
 
     @property
     def problem(self) -> str:
-        """The address or token that is missing."""
-        there = self.crm.salesforce_url and self.crm.salesforce_token
-        return "" if there else "[crm] salesforce_url and salesforce_token are not both set"
+        """The address, token or credentials that are missing."""
+        crm = self.crm
+        known = crm.salesforce_token or (crm.salesforce_client_id and crm.salesforce_client_secret)
+        if crm.salesforce_url and known:
+            return ""
+        return (
+            "[crm] salesforce_url and salesforce_token, or salesforce_client_id and "
+            "salesforce_client_secret, are not set"
+        )
+
+    @property
+    def auth(self) -> httpx.Auth | None:
+        """Fetch tokens of the connected app, unless one is given."""
+        crm = self.crm
+        if crm.salesforce_token:
+            return None
+        url = f"{crm.salesforce_url.rstrip('/')}/services/oauth2/token"
+        return client_credentials(url, crm.salesforce_client_id, crm.salesforce_client_secret)
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the custom fields of a lead or contact."""
@@ -142,7 +168,7 @@ class Salesforce(Crm):
             for item in items
         ]
         url = f"{self.crm.salesforce_url.rstrip('/')}/services/data/v61.0/composite/sobjects"
-        headers = {"Authorization": f"Bearer {self.crm.salesforce_token}"}
+        headers = _bearer(self.crm.salesforce_token)
         body = {"allOrNone": False, "records": records}
         return httpx.Request("PATCH", url, headers=headers, json=body)
 
@@ -188,9 +214,29 @@ class Dynamics(Crm):
 
     @property
     def problem(self) -> str:
-        """The address or token that is missing."""
-        there = self.crm.dynamics_url and self.crm.dynamics_token
-        return "" if there else "[crm] dynamics_url and dynamics_token are not both set"
+        """The address, token or credentials that are missing."""
+        crm = self.crm
+        own = (crm.dynamics_client_id, crm.dynamics_client_secret, crm.dynamics_tenant)
+        if crm.dynamics_url and (crm.dynamics_token or all(own)):
+            return ""
+        return (
+            "[crm] dynamics_url and dynamics_token, or dynamics_client_id, "
+            "dynamics_client_secret and dynamics_tenant, are not set"
+        )
+
+    @property
+    def auth(self) -> httpx.Auth | None:
+        """Fetch tokens of the Entra application, unless one is given."""
+        crm = self.crm
+        if crm.dynamics_token:
+            return None
+        login = crm.dynamics_login_url.rstrip("/")
+        return client_credentials(
+            f"{login}/{quote(crm.dynamics_tenant, safe='')}/oauth2/v2.0/token",
+            crm.dynamics_client_id,
+            crm.dynamics_client_secret,
+            f"{crm.dynamics_url.rstrip('/')}/.default",
+        )
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of a predictive score."""
@@ -210,7 +256,7 @@ class Dynamics(Crm):
             **item.payload,
         }
         url = f"{self.crm.dynamics_url.rstrip('/')}/api/data/v9.0/msdyn_predictivescores"
-        headers = {"Authorization": f"Bearer {self.crm.dynamics_token}"}
+        headers = _bearer(self.crm.dynamics_token)
         return httpx.Request("POST", url, headers=headers, json=body)
 
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 
 class CrmServer:
@@ -25,6 +26,8 @@ class CrmServer:
         self.sizes: list[int] = []
         self.bodies: list[Any] = []
         self.headers: dict[str, str] = {}
+        self.secret, self.tokens, self.lasts = "", 0, None
+        self.forms: list[dict[str, str]] = []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,7 +60,14 @@ class CrmServer:
             handler.close_connection = True
             return
         length = int(handler.headers["Content-Length"])
-        body = json.loads(handler.rfile.read(length))
+        content = handler.rfile.read(length)
+        if handler.path.endswith("/token"):
+            self._give_token(handler, dict(parse_qsl(content.decode())))
+            return
+        if self.secret and handler.headers["Authorization"] != f"Bearer token-{self.tokens}":
+            self._reply(handler, 401, {"message": "expired"})
+            return
+        body = json.loads(content)
         self.bodies.append((handler.command, handler.path, body, dict(handler.headers)))
         ids = _ids(body)
         self.sizes.append(len(ids))
@@ -89,6 +99,18 @@ class CrmServer:
                 for each in ids
             ]
         self._reply(handler, 207 if refused else 200, answer)
+
+    def _give_token(self, handler: BaseHTTPRequestHandler, form: dict[str, str]) -> None:
+        """Give a new token, which ends the one before, to whoever knows the secret."""
+        self.forms.append({"path": handler.path, **form})
+        if form.get("client_secret") != self.secret:
+            self._reply(handler, 401, {"error": "invalid_client"})
+            return
+        self.tokens += 1
+        told = {"access_token": f"token-{self.tokens}", "token_type": "Bearer"}
+        self._reply(
+            handler, 200, told if self.lasts is None else {**told, "expires_in": self.lasts}
+        )
 
     def _reply(self, handler: BaseHTTPRequestHandler, status: int, body: Any) -> None:
         content = json.dumps(body).encode()

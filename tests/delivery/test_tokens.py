@@ -1,0 +1,156 @@
+"""Tokens that expire: fetched, shared, fetched anew when refused, and never written down."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+
+import httpx
+import pandas as pd
+import pytest
+
+from delivery import deliver
+from delivery.tokens import ClientCredentials, TokenError, client_credentials
+from settings import Settings, SettingsError
+from settings.settings import CrmSettings
+from tests.delivery.test_sender import START, Clock
+
+SECRET = "canary-secret"
+
+
+@pytest.fixture(autouse=True)
+def _no_token_of_another_test():
+    client_credentials.cache_clear()
+
+
+@pytest.fixture
+def guarded(server):
+    server.secret = SECRET
+    return server
+
+
+def crm(server, secret=SECRET):
+    return CrmSettings(
+        salesforce_url=server.url,
+        salesforce_client_id="us",
+        salesforce_client_secret=secret,
+        dynamics_url=server.url,
+        dynamics_client_id="us",
+        dynamics_client_secret=secret,
+        dynamics_tenant="our/tenant",
+        dynamics_login_url=f"{server.url}/login",
+    )
+
+
+def send(outbox, settings, clock=None):
+    with httpx.Client(timeout=2) as client:
+        return deliver(outbox, settings, client, clock or Clock(), random.Random(1))
+
+
+def leads(count):
+    return {f"00Q{number}": {"Smarketing_Score__c": 1.0} for number in range(count)}
+
+
+def test_a_token_is_fetched_once_and_outlives_a_delivery(outbox, guarded):
+    outbox.put("salesforce", leads(450))
+    done = send(outbox, crm(guarded))
+    assert (done.sent["salesforce"], done.calls["salesforce"]) == (450, 3)
+    outbox.put("salesforce", {"00Qx": {"Smarketing_Score__c": 2.0}})
+    assert send(outbox, crm(guarded)).sent["salesforce"] == 1
+    assert guarded.forms == [
+        {
+            "path": "/services/oauth2/token",
+            "grant_type": "client_credentials",
+            "client_id": "us",
+            "client_secret": SECRET,
+        }
+    ]
+
+
+def test_entra_is_asked_for_the_environment(outbox, guarded):
+    guarded.lasts = 3600
+    outbox.put("dynamics", {"guid": {"msdyn_score": 5, "msdyn_grade": "A"}})
+    assert send(outbox, crm(guarded)).sent["dynamics"] == 1
+    (form,) = guarded.forms
+    assert form["path"] == "/login/our%2Ftenant/oauth2/v2.0/token"
+    assert form["scope"] == f"{guarded.url}/.default"
+
+
+def test_a_refused_token_is_fetched_anew_and_the_batch_is_accepted_once(outbox, guarded):
+    outbox.put("salesforce", leads(2))
+    send(outbox, crm(guarded))
+    guarded.tokens += 1  # somebody revoked it
+    outbox.put("salesforce", {"00Qnew": {"Smarketing_Score__c": 2.0}})
+    done = send(outbox, crm(guarded))
+    assert (done.sent["salesforce"], done.later["salesforce"]) == (1, 0)
+    assert guarded.accepted["00Qnew"] == 1
+    assert len(guarded.forms) == 2
+
+
+def test_a_token_is_fetched_before_it_expires(guarded):
+    guarded.lasts, now = 600, [0.0]
+    auth = ClientCredentials(f"{guarded.url}/token", "us", SECRET, clock=lambda: now[0])
+    with httpx.Client(auth=auth, timeout=2) as client:
+        for at in (0.0, 500.0, 541.0, 1000.0):
+            now[0] = at
+            answer = client.post(f"{guarded.url}/hook", json={"id": "1"})
+            assert answer.status_code == 200
+    assert guarded.tokens == 2
+
+
+def test_many_threads_fetch_one(guarded):
+    auth, codes = ClientCredentials(f"{guarded.url}/token", "us", SECRET), []
+
+    def call():
+        with httpx.Client(auth=auth, timeout=5) as client:
+            codes.append(client.post(f"{guarded.url}/hook", json={"id": "1"}).status_code)
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert codes == [200] * 8
+    assert guarded.tokens == 1
+
+
+def test_without_a_token_rows_wait_and_say_why_and_no_secret_is_written_down(
+    outbox, guarded, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    outbox.put("salesforce", leads(2))
+    clock = Clock()
+    done = send(outbox, crm(guarded, "another-canary"), clock)
+    assert (done.later["salesforce"], done.dead["salesforce"]) == (2, 0)
+    rows = outbox.rows()
+    assert set(rows["problem"]) == {"again: no token: HTTP 401, invalid_client"}
+    clock.now = START + pd.Timedelta(hours=2)
+    assert send(outbox, crm(guarded), clock).sent["salesforce"] == 2
+    told = rows.to_csv() + outbox.rows().to_csv() + caplog.text
+    assert "canary" not in told
+    assert "token-1" not in told
+    assert "canary" not in repr(crm(guarded))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=["token"]),
+        httpx.Response(200, json={"access_token": ""}),
+        httpx.Response(500, json={"access_token": "t"}),
+    ],
+)
+def test_an_answer_that_is_no_token_is_not_taken_for_one(answer):
+    transport = httpx.MockTransport(lambda request: answer)
+    auth = ClientCredentials("https://login.example/token", "us", SECRET)
+    with httpx.Client(transport=transport, auth=auth) as client, pytest.raises(TokenError):
+        client.get("https://crm.example/")
+
+
+def test_secrets_do_not_leave_over_plain_http(tmp_path):
+    file = tmp_path / "smarketing.toml"
+    file.write_text('[crm]\nsalesforce_url = "http://company.my.salesforce.com"\n')
+    with pytest.raises(SettingsError, match="must begin with https://"):
+        Settings.load(file)
