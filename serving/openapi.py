@@ -14,8 +14,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from alignment.pages.funnel import DIMENSIONS
-from alignment.pages.today import SHOWN
 from history.tables import TABLES, Column
 from serving.contract import (
     MAX_ATTRIBUTE,
@@ -27,6 +25,7 @@ from serving.contract import (
     SpendRequest,
     Written,
 )
+from serving.parameters import CUT, FOCUS, LEAD_ID, QUEUE
 from serving.reading import MAX_ROWS
 from settings.settings import ServingSettings
 
@@ -103,66 +102,15 @@ def openapi_document(max_leads: int) -> dict[str, Any]:
     }
 
 
-_LEAD_ID = {
-    "name": "lead_id",
-    "in": "path",
-    "required": True,
-    "description": "Id of a lead.",
-    "schema": {"type": "string", "maxLength": MAX_TEXT},
-    "example": "L000042",
-}
-_LIMIT = {
-    "name": "limit",
-    "in": "query",
-    "required": False,
-    "description": "How many leads.",
-    "example": 20,
-    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
-}
-
-
-def _asked(name: str, description: str, example: str) -> dict[str, Any]:
-    """Describe a text in the query."""
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "example": example,
-        "schema": {"type": "string", "maxLength": MAX_TEXT},
-    }
-
-
-_QUEUE = [
-    _LIMIT,
-    {
-        "name": "page",
-        "in": "query",
-        "required": False,
-        "description": "Which page of so many leads, from 1.",
-        "example": 1,
-        "schema": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1},
-    },
-    _asked("show", f"Which part: one of {', '.join(SHOWN)}; all where missing.", "today"),
-    _asked("owner", "Only leads of this owner; of everybody where missing.", "ann"),
-    _asked("campaign", "Only leads of this campaign; of all where missing.", "email_01"),
-    _asked("source", "Only leads from this source; from all where missing.", "organic"),
-]
-_FOCUS = [
-    _asked("by", "Only leads alike in this: a segment's name; all where missing.", "source"),
-    _asked("value", "And of this value.", "organic"),
-    _asked("feature", "How the effect of this feature runs over its values.", "engagements_7d"),
-]
-_CUT = [_asked("by", f"Cut by one of {', '.join(DIMENSIONS)}; by source if missing.", "campaign")]
 _KEYS: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
 _READS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
-    "/leads/{lead_id}": ("readLead", "A lead with its timeline, score and reasons.", [_LEAD_ID]),
-    "/queue": ("readQueue", "The open leads, best first.", _QUEUE),
-    "/importance": ("readImportance", "What drives conversion, by feature.", _FOCUS),
-    "/funnel": ("readFunnel", "Stages, conversion, cohorts and attribution.", _CUT),
+    "/leads/{lead_id}": ("readLead", "A lead with its timeline, score and reasons.", [LEAD_ID]),
+    "/queue": ("readQueue", "The open leads, best first.", QUEUE),
+    "/importance": ("readImportance", "What drives conversion, by feature.", FOCUS),
+    "/funnel": ("readFunnel", "Stages, conversion, cohorts and attribution.", CUT),
     "/goals": ("readGoals", "The agreement, attainment, forecast and the cut.", []),
     "/monitor": ("readMonitor", "What changed by more than noise, and promises kept.", []),
     "/model": ("readModel", "What model serves, or why none does.", []),

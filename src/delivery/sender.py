@@ -19,7 +19,7 @@ from delivery.outbox import WAITING, Item, Outbox
 from delivery.overdue import Overdue
 from delivery.targets import TARGETS, Target
 from delivery.tokens import TokenError
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 
 RECEIVERS: Mapping[str, type[Target]] = {**TARGETS, Overdue.name: Overdue}
 """Everybody whom the outbox may have something for."""

@@ -16,7 +16,7 @@ import httpx
 
 from delivery.outbox import Item
 from delivery.tokens import client_credentials
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 
 _SPACE = uuid.UUID("6b1f3c1e-8f5c-5d43-9b0e-0d8d7a6f2c11")
 TRENDS = {"improving": 0, "steady": 1, "declining": 2}

@@ -5,7 +5,7 @@ import pandas as pd
 
 from delivery import deliver, escalate
 from delivery.overdue import words
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 
 NOW = pd.Timestamp("2025-01-01T00:00:00Z").as_unit("us")
 ROW = {"lead_id": "a", "turn": 0, "handed_at": "2024-12-28", "due_at": "2024-12-30", "owner": "ann"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from delivery import Outbox, deliver
 from delivery.sender import MOST_ATTEMPTS, back_off, retry_after
 from history import open_store
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 from tests.delivery.crm_server import CrmServer
 
 START = pd.Timestamp("2025-01-01T00:00:00Z").as_unit("us")

@@ -9,7 +9,7 @@ import pytest
 
 from delivery import target_of
 from delivery.outbox import Item
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 
 SCORE = {
     "score": 93.5,

@@ -13,7 +13,7 @@ import pytest
 from delivery import deliver
 from delivery.tokens import ClientCredentials, TokenError, client_credentials
 from settings import Settings, SettingsError
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 from tests.delivery.test_sender import START, Clock
 
 SECRET = "canary-secret"

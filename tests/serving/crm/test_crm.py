@@ -19,7 +19,7 @@ from serving.app import create_app
 from serving.crm import afterwards
 from serving.desk import Desk
 from settings.agreement import AgreementSettings
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 from tests.delivery.crm_server import CrmServer
 from tests.serving.conftest import Client, FixedSource, FrozenDesk, fill, settings_of
 

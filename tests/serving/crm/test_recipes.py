@@ -8,7 +8,7 @@ import pytest
 
 from delivery import TARGETS
 from serving.crm import crm_routes
-from settings.settings import CrmSettings
+from settings.crm import CrmSettings
 
 SCORE = {"score": 1.0, "probability": 0.1, "grade": "D", "reasons": []}
 
