@@ -20,7 +20,7 @@ from models.metrics import group_weights
 Floats = npt.NDArray[np.float64]
 COLUMNS = [
     "by", "value", "leads", "n", "conversions", "promised", "observed", "low", "high",
-    "forward", "reached", "ratio", "enough",
+    "forward", "reached", "ratio", "ratio_low", "ratio_high", "enough", "differs",
 ]  # fmt: skip
 FOUR_FIFTHS = 0.8
 """A group that is put forward less than four fifths as often as the one put forward most is worth
@@ -55,8 +55,9 @@ def fairness(
     One row a group: ``by``, ``value``, ``leads``, snapshots ``n``, ``conversions``, mean
     ``promised``, share ``observed`` with its 95 % interval (``low``, ``high``), share that is put
     ``forward``, the same among those that converted (``reached``), ``ratio`` of ``forward`` to that
-    of the group put forward most, and whether there is ``enough`` to say so: a hundred leads.
-    Groups with less are left out of the comparison.
+    of the group put forward most with its 95 % interval (``ratio_low``, ``ratio_high``), whether
+    there is ``enough`` to say so, a hundred leads, and whether it ``differs``: is below four
+    fifths, by more than chance. Groups with less are left out of the comparison.
     """
     count = max(1, round(capacity * len(probabilities)))
     put = np.zeros(len(probabilities), dtype=bool)
@@ -65,15 +66,38 @@ def fairness(
     parts = []
     for by, column in groups.items():
         values = column.astype(object).where(column.notna(), MISSING).astype(str).to_numpy()
+        names = sorted(set(values))
         rows = [
             _row(by, value, values == value, probabilities, labels, put, snapshots, weights)
-            for value in sorted(set(values))
+            for value in names
         ]
         part = pd.DataFrame(rows, columns=COLUMNS)
-        most = part.loc[part["enough"], "forward"].max()
-        part["ratio"] = (part["forward"] / most).where(part["enough"] & (most > 0))
-        parts.append(part.sort_values("leads", ascending=False, kind="stable"))
+        shares = {name: _shares(weights, values == name, put) for name in names}
+        parts.append(_compared(part, shares).sort_values("leads", ascending=False, kind="stable"))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def _shares(weights: Floats, mine: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_]) -> Floats:
+    """Return a share of a group, in the sample and in every draw; NaN where nobody was drawn."""
+    sizes = weights[:, mine].sum(axis=1)
+    found = np.full(len(weights), np.nan)
+    np.divide(weights[:, mine] @ of[mine].astype(float), sizes, out=found, where=sizes > 0)
+    return found
+
+
+def _compared(part: pd.DataFrame, shares: Mapping[str, Floats]) -> pd.DataFrame:
+    """Put every group beside the one that is put forward most."""
+    enough = part[part["enough"] & (part["forward"] > 0)]
+    part = part.assign(differs=False)
+    if enough.empty:
+        return part
+    most = shares[str(enough.loc[enough["forward"].idxmax(), "value"])]
+    for row in np.flatnonzero(part["enough"]).tolist():
+        ratios = shares[str(part.loc[row, "value"])] / np.where(most > 0, most, np.nan)
+        low, high = np.nanquantile(ratios[1:], [0.025, 0.975])
+        part.loc[row, ["ratio", "ratio_low", "ratio_high"]] = ratios[0], low, high
+        part.loc[row, "differs"] = bool(ratios[0] < FOUR_FIFTHS and high < 1.0)
+    return part
 
 
 def _row(
@@ -87,12 +111,10 @@ def _row(
     weights: Floats,
 ) -> list[object]:
     leads, won = int(snapshots["lead_id"][mine].nunique()), mine & (labels == 1)
-    sizes = weights[:, mine].sum(axis=1)
-    shares = (weights[:, mine] @ labels[mine])[sizes > 0] / sizes[sizes > 0]
-    low, high = np.quantile(shares[1:], [0.025, 0.975]) if len(shares) > 1 else (np.nan, np.nan)
+    low, high = np.nanquantile(_shares(weights, mine, labels == 1)[1:], [0.025, 0.975])
     reached = float(put[won].mean()) if won.any() else np.nan
     return [
         by, value, leads, int(mine.sum()), int(won.sum()), float(probabilities[mine].mean()),
         float(labels[mine].mean()), float(low), float(high), float(put[mine].mean()), reached,
-        np.nan, leads >= _FEWEST,
+        np.nan, np.nan, np.nan, leads >= _FEWEST, False,
     ]  # fmt: skip

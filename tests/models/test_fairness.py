@@ -44,7 +44,8 @@ def test_counts_are_those_by_hand(law):
 def test_a_group_that_is_promised_too_little_is_told(law):
     table = fairness(*law, capacity=0.1).set_index("value")
     assert table.loc["a", "ratio"] == 1.0
-    assert table.loc["b", "ratio"] < 0.5
+    assert table.loc["b", "ratio_low"] < table.loc["b", "ratio"] < 0.5
+    assert table["differs"].to_dict() == {"a": False, "b": True, MISSING: False, "c": False}
     assert table.loc["b", "promised"] < table.loc["b", "low"]
     assert table.loc["a", "low"] < table.loc["a", "promised"] < table.loc["a", "high"]
 

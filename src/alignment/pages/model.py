@@ -12,7 +12,6 @@ from alignment.pages import charts, parts
 from alignment.situation import Situation
 from history import History
 from models import ConversionModel
-from models.fairness import FOUR_FIFTHS
 
 _WORDS = {
     "auc": "picks the better of two leads",
@@ -197,7 +196,7 @@ def _fairness(rows: pd.DataFrame) -> dict[str, Any]:
     """Return the groups that were declared, as text; those with too few leads say so."""
     shown = [
         [
-            f"{row['by'].partition('.')[2].replace('_', ' ')}: {row['value']}",
+            f"{row['by'].partition('.')[2]}: {row['value']}".replace("_", " "),
             f"{row['leads']:,.0f}",
             parts.share(row["promised"]),
             f"{parts.share(row['observed'])} ({parts.share(row['low'])} to "
@@ -215,7 +214,7 @@ def _fairness(rows: pd.DataFrame) -> dict[str, Any]:
         "won (95 % interval)",
         "put forward",
         "of the won, put forward",
-        "against the group put forward most",
+        "against the group put forward most (95 % interval)",
     ]
     return {"columns": columns, "rows": shown}
 
@@ -223,8 +222,8 @@ def _fairness(rows: pd.DataFrame) -> dict[str, Any]:
 def _parity(row: Mapping[Any, Any]) -> str:
     if not row["enough"]:
         return "too few leads to say"
-    ratio = float(row["ratio"])
-    return f"{ratio:.2f}" + (", worth a look" if ratio < FOUR_FIFTHS else "")
+    words = f"{row['ratio']:.2f} ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
+    return words + (", worth a look" if row["differs"] else "")
 
 
 def _reliability(rows: pd.DataFrame, horizon: int) -> parts.Chart | None:

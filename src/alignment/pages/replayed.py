@@ -46,10 +46,10 @@ def _against(other: Mapping[str, Any]) -> str:
     """Say how far the loop is ahead, and whether that is more than chance."""
     margin, low, high = other["margin"], other["margin_low"], other["margin_high"]
     more = f"{abs(margin):,} {'more' if margin >= 0 else 'fewer'}"
-    sure = "" if low > 0 or high < 0 else ", which may be chance"
+    sure = "" if low > 0 or high < 0 else "; it may be chance"
     return (
-        f"That is {more} than by {other['order']} ({other['wins']:,}; 95 % interval of the "
-        f"difference {low:+,.0f} to {high:+,.0f}{sure})."
+        f"{str(other['order']).capitalize()}: {other['wins']:,} wins; the loop has {more} "
+        f"(95 % interval {low:+,.0f} to {high:+,.0f}{sure})."
     )
 
 
