@@ -91,7 +91,7 @@ def _compared(part: pd.DataFrame, shares: Mapping[str, Floats]) -> pd.DataFrame:
     part = part.assign(differs=False)
     if enough.empty:
         return part
-    most = shares[str(enough.loc[enough["forward"].idxmax(), "value"])]
+    most = shares[str(enough.sort_values("forward", kind="stable")["value"].iloc[-1])]
     for row in np.flatnonzero(part["enough"]).tolist():
         ratios = shares[str(part.loc[row, "value"])] / np.where(most > 0, most, np.nan)
         low, high = np.nanquantile(ratios[1:], [0.025, 0.975])
