@@ -1,0 +1,69 @@
+"""HubSpot's own client beside ours: the same request, the same signature."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import httpx
+from hubspot.crm.contacts import (
+    ApiClient,
+    BatchApi,
+    BatchInputSimplePublicObjectBatchInput,
+    Configuration,
+    SimplePublicObjectBatchInput,
+)
+from hubspot.utils.signature import Signature
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery import deliver
+from delivery.targets import HubSpot
+from serving.crm.hubspot import signature
+from settings.crm import CrmSettings
+from tests.delivery.test_sender import Clock
+
+SCORE = {
+    "score": 97.5,
+    "probability": 0.123456,
+    "grade": "A",
+    "reasons": [{"label": "visits of the pricing page"}],
+}
+
+
+def test_the_batch_update_is_the_one_that_hubspots_client_sends(outbox, server):
+    crm = CrmSettings(hubspot_url=server.url, hubspot_token="token")
+    payload = HubSpot(crm).payload(SCORE)
+    outbox.put("hubspot", {"51": payload, "52": payload})
+    with httpx.Client(timeout=2) as client:
+        assert deliver(outbox, crm, client, Clock(), random.Random(1)).sent["hubspot"] == 2
+
+    theirs = Configuration(host=server.url)
+    theirs.access_token = "token"
+    with ApiClient(theirs) as client:
+        inputs = [
+            SimplePublicObjectBatchInput(id=each, properties=payload) for each in ("51", "52")
+        ]
+        batch = BatchInputSimplePublicObjectBatchInput(inputs=inputs)
+        BatchApi(client).update(batch, _preload_content=False)
+
+    ours, wanted = server.bodies
+    assert ours[:2] == wanted[:2] == ("POST", "/crm/v3/objects/contacts/batch/update")
+    assert ours[2] == wanted[2]
+    assert ours[3]["Authorization"] == wanted[3]["Authorization"] == "Bearer token"
+    assert ours[3]["Content-Type"] == wanted[3]["Content-Type"] == "application/json"
+
+
+_plain = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=40)
+
+
+@given(
+    secret=st.text("abc-123", min_size=1, max_size=20),
+    body=_plain,
+    path=st.text("az09/_", max_size=20),
+)
+def test_our_signature_is_theirs(secret, body, path):
+    uri, now = f"https://scores.example.com/crm/hubspot{path}", str(int(time.time() * 1000))
+    ours = signature(secret, "POST", uri, body.encode(), now)
+    assert ours == Signature.get_signature(secret, body, "v3", uri, "POST", now)
+    assert Signature.is_valid(ours, secret, body, uri, "POST", "v3", now)
