@@ -17,7 +17,7 @@ from flaml import AutoML
 
 from features import TrainingSet
 from models.baselines import BASELINES
-from models.fitting import Fitting, encoder_for, make_folds
+from models.folds import Fitting, encoder_for, make_folds
 from models.metrics import log_losses
 
 Floats = npt.NDArray[np.float64]

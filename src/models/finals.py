@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
-from models.fitting import Fitting, directions, make_folds
+from models.folds import Fitting, directions, make_folds
 from models.metrics import log_losses, standard_error
 from models.recipe import Buildable, Recipe
 

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy.special import expit
 
 from features.training_set import TrainingSet
-from models.fitting import Fitting, converted_leads, directions, encoder_for
+from models.fitting import converted_leads
+from models.folds import Fitting, directions, encoder_for
 from models.metrics import figures
 from models.recipe import Buildable
 

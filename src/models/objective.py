@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from models.fitting import Fold
+from models.folds import Fold
 from models.metrics import log_losses
 from models.recipe import Recipe
 

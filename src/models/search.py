@@ -18,13 +18,12 @@ from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
 from models.finals import challenge, play_off
-from models.fitting import (
+from models.fitting import converted_leads, fit_model
+from models.folds import (
     Fitting,
     Fold,
     Forecasts,
-    converted_leads,
     directions,
-    fit_model,
     forecast_folds,
     hazard_forecasts,
     make_folds,

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 
 from models.finals import WEIGHTS, play_off
-from models.fitting import Fitting, directions, make_folds
+from models.folds import Fitting, directions, make_folds
 from models.recipe import Recipe
 
 FITTING = Fitting(folds=3, workers=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.fitting import Fitting, forecast_folds, hazard_forecasts
+from models.folds import Fitting, forecast_folds, hazard_forecasts
 from models.hazard import comparable, contest, person_periods
 from models.recipe import Recipe
 from models.search import tune

@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.fitting import Fitting
+from models.folds import Fitting
 from models.learning import COLUMNS, learning_curve
 from models.recipe import Recipe
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.fitting import Fitting, directions, make_folds
+from models.folds import Fitting, directions, make_folds
 from models.metrics import log_losses
 from models.objective import FoldObjective, most_rounds, stride
 from models.recipe import Recipe

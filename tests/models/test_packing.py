@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from models.evaluation import Evaluation
-from models.fitting import Fitting, fit_model
+from models.fitting import fit_model
+from models.folds import Fitting
 from models.packing import PACKAGES, REQUIREMENTS, signature
 from models.pyfunc_model import PyfuncModel
 from models.recipe import Recipe

@@ -9,7 +9,8 @@ import pytest
 from models.access import RegistryError
 from models.conversion import ConversionModel
 from models.errors import ModelError
-from models.fitting import Fitting, fit_model
+from models.fitting import fit_model
+from models.folds import Fitting
 from models.promotion import compare, decide
 from models.recipe import Recipe
 from models.splits import forward_holdout
