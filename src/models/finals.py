@@ -10,7 +10,7 @@ Regression Trees, 1984, section 3.4.3; two of them here, as the gate asks for).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,17 +19,16 @@ from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
-from models.folds import Fitting, directions, make_folds
-from models.metrics import log_losses, standard_error
+from models.folds import Fitting, Forecasts, directions, hazard_forecasts, make_folds
+from models.hazard import Contest, comparable, contest
+from models.metrics import ERRORS, log_losses, standard_error
 from models.recipe import Buildable, Recipe
+from models.splits import Mask
 
 Floats = npt.NDArray[np.float64]
 
 WEIGHTS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 """Of the boosted part in what is compared; 0 is the linear part alone."""
-
-ERRORS = 2.0
-"""Standard errors that tell a difference from chance, as the gate's 95 % interval does."""
 
 _MOST_ROWS = 60_000
 
@@ -114,6 +113,39 @@ def challenge(
     best = int(np.argmin(rows.sum(axis=1)))
     gain = rows[0] - rows[best]
     return recipes[best] if gain.sum() > ERRORS * standard_error(gain, groups) else ours
+
+
+def against_hazard(
+    training_set: TrainingSet,
+    recipe: Buildable,
+    fitting: Fitting,
+    usable: Mapping[int, Mask],
+    direct: Mapping[int, Forecasts],
+) -> tuple[tuple[Contest, ...], dict[int, Forecasts]]:
+    """Compare each horizon's direct model with a hazard on the same unseen snapshots.
+
+    Parameters
+    ----------
+    training_set : snapshots of every age.
+    recipe, fitting : what to fit, and how.
+    usable : for each horizon, the snapshots whose label may be used.
+    direct : forward forecasts of each horizon by a model of its own.
+
+    Returns
+    -------
+    The contests, none where the horizons are not evenly spaced, and the forecasts of whichever won.
+    """
+    contests: list[Contest] = []
+    forecasts = dict(direct)
+    for horizon, ours in direct.items() if comparable(training_set.horizons) else ():
+        wins = ours.labels.sum()
+        if min(wins, len(ours.labels) - wins) < fitting.min_conversions:
+            continue
+        hazard = hazard_forecasts(training_set, horizon, usable, recipe, fitting)
+        verdict = contest(horizon, ours.log_odds, hazard.log_odds, ours.labels, ours.groups)
+        contests.append(verdict)
+        forecasts[horizon] = hazard if verdict.won else ours
+    return tuple(contests), forecasts
 
 
 def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:

@@ -20,12 +20,11 @@ import pandas as pd
 from scipy.special import expit
 
 from models.calibration import fit_platt
-from models.metrics import log_losses, standard_error
+from models.metrics import ERRORS, log_losses, standard_error
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
-ERRORS = 2.0
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ def figures(p: Floats, y: Floats, weights: Floats, capacity: float) -> dict[str,
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
 
+ERRORS = 2.0
+"""Standard errors that tell a difference from chance, as the gate's 95 % interval does."""
+
+
 def standard_error(rows: Floats, groups: npt.NDArray[np.generic]) -> float:
     """Return that of a sum over rows; rows of one account are one experience."""
     of_group = pd.Series(rows).groupby(groups).sum().to_numpy()

@@ -17,7 +17,7 @@ from features.training_set import TrainingSet
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
-from models.finals import challenge, play_off
+from models.finals import against_hazard, challenge, play_off
 from models.fitting import converted_leads, fit_model
 from models.folds import (
     Fitting,
@@ -25,10 +25,8 @@ from models.folds import (
     Forecasts,
     directions,
     forecast_folds,
-    hazard_forecasts,
     make_folds,
 )
-from models.hazard import Contest, comparable, contest
 from models.hazard import notes as hazard_notes
 from models.learning import learning_curve
 from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
@@ -166,7 +164,7 @@ def _finish(
         for horizon in training_set.horizons
     }
     until = training_set.observed_until
-    contests = _contests(training_set, recipe, fitting, rows, forecasts)
+    contests, forecasts = against_hazard(training_set, recipe, fitting, rows, forecasts)
     if held is None:
         model = fit_model(training_set, recipe, forecasts, fitting, until=until, contests=contests)
         note = "The history is too short to hold out a future part: nothing was judged."
@@ -187,29 +185,6 @@ def _finish(
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
     model = fit_model(training_set, recipe, joined, fitting, until=until, contests=contests)
     return TunedModel(model, judged, evaluation, holdout_start=held.when)
-
-
-def _contests(
-    training_set: TrainingSet,
-    recipe: Buildable,
-    fitting: Fitting,
-    rows: Mapping[int, Mask],
-    forecasts: dict[int, Forecasts],
-) -> tuple[Contest, ...]:
-    """Compare each horizon with a hazard; where that wins, its forecasts are put in."""
-    if not comparable(training_set.horizons):
-        return ()
-    found = []
-    for horizon, direct in forecasts.items():
-        wins = direct.labels.sum()
-        if min(wins, len(direct.labels) - wins) < fitting.min_conversions:
-            continue
-        hazard = hazard_forecasts(training_set, horizon, rows, recipe, fitting)
-        verdict = contest(horizon, direct.log_odds, hazard.log_odds, direct.labels, direct.groups)
-        found.append(verdict)
-        if verdict.won:
-            forecasts[horizon] = hazard
-    return tuple(found)
 
 
 def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
