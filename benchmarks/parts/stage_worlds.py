@@ -1,6 +1,6 @@
 """Worlds of leadforge whose CRM keeps the history of stages, as real ones do.
 
-leadforge (https://pypi.org/project/leadforge/) moves leads through a funnel day by day, and its
+leadforge (the Python package of that name) moves leads through a funnel day by day, and its
 bundles show only where each ended. Here the moves are listened to while it simulates, and told to
 the history at their dates, as a warehouse's table of stage changes would.
 """

@@ -1,6 +1,6 @@
 """A leadforge bundle: the CRM of a simulated company, with its label.
 
-leadforge (https://pypi.org/project/leadforge/) draws worlds of accounts, contacts and leads,
+leadforge (the Python package of that name) draws worlds of accounts, contacts and leads,
 follows each lead for some days from its creation, and exports the result as tables. All its
 times are dates. What it wrote down after the fact becomes an outcome at its date, or at the end
 of the time that the lead was followed where it has none; its columns are kept as current-only.
