@@ -282,7 +282,10 @@ class Desk:
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_EVERY_S):
+            before = self.ranking.newest
             self.look()
+            if before is not None and self.ranking.newest is None:
+                self._rank_early()  # another model serves
 
     def _make_score_log(self) -> ScoreLog:
         return ScoreLog(

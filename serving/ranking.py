@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,7 +55,9 @@ class Ranked:
 
 
 class Ranking:
-    """Keeps the newest ranking. Only the first caller waits; later ones get what there is.
+    """Keeps the newest ranking. Only the first callers wait; later ones get what there is.
+
+    A thread of its own makes it, so that a caller who is out of time does not end it.
 
     Parameters
     ----------
@@ -76,6 +79,8 @@ class Ranking:
         # Less than a request may take: who waits for too long is told why.
         self._patience_s = min(10.0, settings.serving.timeout_s / 2)
         self._making = threading.Lock()
+        self._asking = threading.Lock()
+        self._coming: Future[Ranked] | None = None
         self._swapping = threading.Lock()
         self._rereads = 0
         self._ranked: Ranked | None = None
@@ -87,8 +92,9 @@ class Ranking:
         return None if ranked is None else ranked.situation
 
     def forget(self) -> None:
-        """Drop the ranking: another model serves now."""
-        self._ranked = None
+        """Drop the ranking, and one that is on its way: another model serves now."""
+        with self._asking:
+            self._ranked = self._coming = None
 
     def get(self, scorer: Scorer, store: Store, now: Callable[[], pd.Timestamp]) -> Ranked:
         """Return the ranking of the open leads.
@@ -106,17 +112,51 @@ class Ranking:
             # Nobody waits: the old one is shown once more while a thread makes a new one.
             threading.Thread(target=self._renew, args=(ranked, scorer, store, now)).start()
             return ranked
-        if not self._making.acquire(timeout=self._patience_s):
+        coming = self._first(scorer, store, now)
+        if not wait([coming], self._patience_s).done:
             raise NotReadyError(
-                "the queue is being made for the first time since the start, which takes a moment "
+                "the queue is being made for the first time with this model, which takes a moment "
                 "where there are many leads: ask again"
             )
+        return coming.result()
+
+    def _first(
+        self, scorer: Scorer, store: Store, now: Callable[[], pd.Timestamp]
+    ) -> Future[Ranked]:
+        """Return the ranking that is on its way or has just come; a failed one is tried again."""
+        with self._asking:
+            coming = self._coming
+            if coming is None:
+                coming = Future()
+                if self._ranked is not None:
+                    coming.set_result(self._ranked)
+                    return coming
+                self._coming = coming
+                words = (coming, scorer, store, now)
+                threading.Thread(target=self._make_first, args=words, daemon=True).start()
+            return coming
+
+    def _make_first(
+        self,
+        coming: Future[Ranked],
+        scorer: Scorer,
+        store: Store,
+        now: Callable[[], pd.Timestamp],
+    ) -> None:
         try:
-            if self._ranked is None:
-                self._ranked = self._rank(scorer, store, now())
-            return self._ranked
-        finally:
-            self._making.release()
+            with self._making:
+                made = self._rank(scorer, store, now())
+        except Exception as error:  # those who asked are told
+            self._arrived(coming, None)
+            coming.set_exception(error)
+        else:
+            self._arrived(coming, made)
+            coming.set_result(made)
+
+    def _arrived(self, coming: Future[Ranked], made: Ranked | None) -> None:
+        with self._asking:
+            if self._coming is coming:  # else another model serves meanwhile
+                self._ranked, self._coming = made, None
 
     def _renew(
         self, old: Ranked, scorer: Scorer, store: Store, now: Callable[[], pd.Timestamp]

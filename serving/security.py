@@ -82,10 +82,13 @@ class Doorman:
 
         Raises
         ------
-        RequestError : 401 without a good key, 403 with one of another role.
+        RequestError : 401 without a good key, 403 with one of another role or a write by a page
+            of another site.
         StoreError : the keys were never read and cannot be.
         """
         if route in PUBLIC:
+            # Nor may another site sign somebody out, or in with a key of its own.
+            _check_same_site(connection, method)
             return Caller("", "")
         keys = await self._known()
         if not keys:

@@ -62,6 +62,15 @@ def test_a_browser_is_shown_the_form_and_signed_in(guarded, key):
     assert "Max-Age=0" in client.post("/signout").headers["set-cookie"]
 
 
+@pytest.mark.parametrize("path", ["/signin", "/signout"])
+def test_another_site_signs_nobody_in_or_out(guarded, key, path):
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    told = guarded().post(path, data={"key": key}, headers=foreign)
+    assert (told.status_code, "set-cookie" in told.headers) == (403, False)
+    own = guarded().post(path, data={"key": key}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert (own.status_code, "set-cookie" in own.headers) == (303, True)
+
+
 def test_a_hasty_key_is_told_to_wait(guarded, key):
     client = guarded(requests_per_s=0.5, burst=2)
     headers = {"X-API-Key": key}

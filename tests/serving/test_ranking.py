@@ -36,7 +36,9 @@ def test_who_would_wait_too_long_for_the_first_ranking_is_told_so(desk, client, 
     ranking._patience_s = 0.05
     with ranking._making, pytest.raises(NotReadyError, match="for the first time"):
         ranking.get(desk.scorer, desk.store, desk.now)
+    ranking._patience_s = 30.0
     assert ranking.get(desk.scorer, desk.store, desk.now).situation is not None
+    ranking._patience_s = 0.05
     with ranking._making:
         ranking.forget()
         monkeypatch.setattr(desk, "ranking", ranking)
@@ -89,3 +91,49 @@ def test_a_ranking_by_a_model_that_serves_no_more_is_dropped(desk):
     ranking.prepare = lambda _old, _new: ranking.forget()
     ranking._replace(old, desk.scorer, desk.store, desk.now())
     assert ranking.newest is None
+
+
+def test_nobody_is_cut_off_with_the_first_ranking(desk, monkeypatch):
+    ranking, made = Ranking(desk.settings), threading.Event()
+    ranking._patience_s = 0.05
+    rank = ranking._rank
+
+    def slowly(*words):
+        made.wait(30)
+        return rank(*words)
+
+    monkeypatch.setattr(ranking, "_rank", slowly)
+    for _ in range(2):  # the first who asks, too
+        with pytest.raises(NotReadyError):
+            ranking.get(desk.scorer, desk.store, desk.now)
+    made.set()
+    ranking._patience_s = 30.0
+    assert ranking.get(desk.scorer, desk.store, desk.now).situation is ranking.newest
+
+
+def test_a_first_ranking_by_a_model_that_serves_no_more_is_dropped(desk, monkeypatch):
+    ranking = Ranking(desk.settings)
+    rank, late = ranking._rank, []
+
+    def forgotten(*words):
+        if not late:
+            late.append(rank(*words))
+            ranking.forget()
+            return late[0]
+        return rank(*words)
+
+    monkeypatch.setattr(ranking, "_rank", forgotten)
+    ranking.get(desk.scorer, desk.store, desk.now)
+    assert ranking.newest is None
+    after = ranking.get(desk.scorer, desk.store, desk.now)
+    assert after is not late[0]
+    assert ranking.newest is after.situation
+
+
+def test_a_first_ranking_that_failed_is_tried_again(desk, monkeypatch):
+    ranking = Ranking(desk.settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(ranking, "_rank", lambda *_words: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ranking.get(desk.scorer, desk.store, desk.now)
+    assert ranking.get(desk.scorer, desk.store, desk.now).situation is ranking.newest
