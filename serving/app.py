@@ -98,6 +98,10 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     )
 
 
+_COME_BACK_S = 5
+"""Until then a champion is looked for again, a writer is done, or a queue may be made."""
+
+
 def readiness(desk: Desk) -> dict[str, Any]:
     """Return whether the service can score, with which version, and what is wrong."""
     about = desk.about()
@@ -261,7 +265,9 @@ async def _absent(_request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
-    return _problem(503, str(error))
+    answer = _problem(503, str(error))
+    answer.headers["Retry-After"] = str(_COME_BACK_S)
+    return answer
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -15,6 +15,8 @@ from history.keys import ROLES, ApiKey, list_keys, matching
 from serving.errors import RequestError
 
 COOKIE = "smarketing_key"
+ME = "smarketing_me"
+"""The cookie that remembers which owner looks; it opens nothing."""
 PUBLIC = frozenset({"/signin", "/signout", "/metrics", "/openapi.json", "/docs.json"})
 """Paths that hold nothing of anybody's: they are answered without a key."""
 

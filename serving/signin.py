@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from alignment.pages import served_links
 from serving.pages.headers import HEADERS
-from serving.security import COOKIE, Doorman
+from serving.security import COOKIE, ME, Doorman
 
 _LASTS_S = 12 * 3600
 _MOST_BYTES = 4096
@@ -55,6 +55,7 @@ def routes(doorman: Doorman) -> list[Route]:
     async def sign_out(_request: Request) -> Response:
         answer = RedirectResponse("/signin", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        answer.delete_cookie(ME, httponly=True, samesite="lax")  # the next one is somebody else
         return answer
 
     return [

@@ -12,7 +12,7 @@ from alignment.pages.movement import WARNING, as_json
 from history.teamwork import disposed_since
 from serving import reading
 from serving.desk import Desk
-from serving.errors import EmptyHistoryError
+from serving.errors import EmptyHistoryError, RequestError
 from serving.pages.acting import act
 from serving.pages.views import choice_of, dimension, focus_of
 
@@ -58,11 +58,14 @@ def _queue(desk: Desk, request: Request) -> dict[str, Any]:
 def _importance(desk: Desk, request: Request) -> dict[str, Any]:
     focus = focus_of(request.query_params)
     try:
-        return as_json(desk.situation(), focus)
+        situation = desk.situation()
     except EmptyHistoryError as error:
-        return {
-            "note": WARNING, "features": [], "channels": [], "leads": 0, "message": str(error)
-        }  # fmt: skip
+        lists: dict[str, Any] = {"features": [], "channels": [], "run": []}
+        return {"note": WARNING, **lists, "leads": 0, "message": str(error)}
+    try:
+        return as_json(situation, focus)
+    except ValueError as error:
+        raise RequestError(422, str(error)) from error
 
 
 def _funnel(desk: Desk, request: Request) -> dict[str, Any]:

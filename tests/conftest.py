@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from history import History, Sample, sample_company
+from tests.delivery.crm_server import CrmServer
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,3 +99,11 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/history.db"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def crm_server() -> Iterator[CrmServer]:
+    """Return a CRM on loopback that does as it is told."""
+    made = CrmServer()
+    yield made
+    made.close()

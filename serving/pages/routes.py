@@ -17,11 +17,9 @@ from serving.errors import EmptyHistoryError, NotReadyError, RequestError, Unkno
 from serving.pages import acting, views
 from serving.pages.headers import HEADERS
 from serving.pages.views import PAGES
-from serving.security import COOKIE
+from serving.security import COOKIE, ME
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-ME = "smarketing_me"
-"""The cookie that remembers which owner looks; it opens nothing."""
 _MOST_NAME = 200
 _YEAR_S = 365 * 86_400
 _MOST_BYTES = 256 * 1024

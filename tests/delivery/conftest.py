@@ -2,14 +2,6 @@ import pytest
 
 from delivery import Outbox
 from history import open_store
-from tests.delivery.crm_server import CrmServer
-
-
-@pytest.fixture
-def server():
-    made = CrmServer()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -33,41 +33,41 @@ def payloads(count: int, score: float = 50.0) -> dict[str, dict[str, float]]:
     return {str(number): {"smarketing_score": score} for number in range(count)}
 
 
-def send(outbox: Outbox, server: CrmServer, clock: Clock | None = None):
+def send(outbox: Outbox, crm_server: CrmServer, clock: Clock | None = None):
     crm = CrmSettings(
-        hubspot_url=server.url,
+        hubspot_url=crm_server.url,
         hubspot_token="token",
-        odoo_url=f"{server.url}/web/hook/secret",
-        dynamics_url=server.url,
+        odoo_url=f"{crm_server.url}/web/hook/secret",
+        dynamics_url=crm_server.url,
         dynamics_token="token",
-        salesforce_url=server.url,
+        salesforce_url=crm_server.url,
         salesforce_token="token",
     )
     with httpx.Client(timeout=0.3) as client:
         return deliver(outbox, crm, client, clock or Clock(), random.Random(1))
 
 
-def until_quiet(outbox: Outbox, server: CrmServer) -> None:
+def until_quiet(outbox: Outbox, crm_server: CrmServer) -> None:
     clock = Clock()
     for _ in range(60):
-        send(outbox, server, clock)
+        send(outbox, crm_server, clock)
         clock.now += pd.Timedelta(hours=2)
 
 
-def test_batches_are_as_large_as_the_vendor_allows(outbox, server):
+def test_batches_are_as_large_as_the_vendor_allows(outbox, crm_server):
     outbox.put("hubspot", payloads(230))
-    done = send(outbox, server)
+    done = send(outbox, crm_server)
     assert (done.sent["hubspot"], done.calls["hubspot"]) == (230, 3)
-    assert server.sizes == [100, 100, 30]
+    assert crm_server.sizes == [100, 100, 30]
 
 
-def test_only_changed_scores_are_sent(outbox, server):
+def test_only_changed_scores_are_sent(outbox, crm_server):
     outbox.put("hubspot", payloads(3))
-    send(outbox, server)
+    send(outbox, crm_server)
     assert outbox.put("hubspot", payloads(3)) == 0
     assert outbox.put("hubspot", {**payloads(3), "1": {"smarketing_score": 51.0}}) == 1
-    send(outbox, server)
-    assert server.told == {"0": 1, "1": 2, "2": 1}
+    send(outbox, crm_server)
+    assert crm_server.told == {"0": 1, "1": 2, "2": 1}
 
 
 FAILURES = {
@@ -83,12 +83,12 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_after_every_failure_all_arrives_and_is_confirmed_once(outbox, server, failure):
-    server.script.extend(FAILURES[failure])
-    server.headers = {"Retry-After": "7"} if "429" in failure else {}
+def test_after_every_failure_all_arrives_and_is_confirmed_once(outbox, crm_server, failure):
+    crm_server.script.extend(FAILURES[failure])
+    crm_server.headers = {"Retry-After": "7"} if "429" in failure else {}
     outbox.put("hubspot", payloads(5))
-    until_quiet(outbox, server)
-    assert server.told == {str(number): 1 for number in range(5)}
+    until_quiet(outbox, crm_server)
+    assert crm_server.told == {str(number): 1 for number in range(5)}
     assert set(outbox.rows()["state"]) == {"sent"}
 
 
@@ -97,29 +97,29 @@ def test_after_every_failure_all_arrives_and_is_confirmed_once(outbox, server, f
 )
 @given(st.lists(st.sampled_from(["ok", "429", "500", "drop", "lost", "partial"]), max_size=6))
 def test_whatever_happens_nothing_is_lost_or_confirmed_twice(tmp_path_factory, steps):
-    server = CrmServer()
+    crm_server = CrmServer()
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('o')}/history.db")
     try:
-        server.script.extend(steps)
+        crm_server.script.extend(steps)
         outbox = Outbox(store.engine)
         outbox.put("hubspot", payloads(120))
-        until_quiet(outbox, server)
-        assert server.told == {str(number): 1 for number in range(120)}
+        until_quiet(outbox, crm_server)
+        assert crm_server.told == {str(number): 1 for number in range(120)}
     finally:
-        server.close()
+        crm_server.close()
         store.engine.dispose()
 
 
-def test_retry_after_is_honoured(outbox, server):
-    server.script.append("429")
-    server.headers = {"Retry-After": "60"}
+def test_retry_after_is_honoured(outbox, crm_server):
+    crm_server.script.append("429")
+    crm_server.headers = {"Retry-After": "60"}
     outbox.put("hubspot", payloads(1))
     clock = Clock()
-    send(outbox, server, clock)
+    send(outbox, crm_server, clock)
     clock.now += pd.Timedelta(seconds=59)
-    assert not send(outbox, server, clock).calls
+    assert not send(outbox, crm_server, clock).calls
     clock.now += pd.Timedelta(seconds=2)
-    assert send(outbox, server, clock).sent["hubspot"] == 1
+    assert send(outbox, crm_server, clock).sent["hubspot"] == 1
 
 
 def test_retry_after_may_be_a_date():
@@ -135,44 +135,44 @@ def test_back_off_grows_and_is_spread():
     assert len({back_off(3, chance) for _ in range(5)}) == 5
 
 
-def test_partial_failures_bury_only_the_bad_and_replay_brings_them_back(outbox, server):
-    server.script.append("partial")
-    server.bad = {"2"}
+def test_partial_failures_bury_only_the_bad_and_replay_brings_them_back(outbox, crm_server):
+    crm_server.script.append("partial")
+    crm_server.bad = {"2"}
     outbox.put("hubspot", payloads(4))
-    done = send(outbox, server)
+    done = send(outbox, crm_server)
     assert (done.sent["hubspot"], done.dead["hubspot"]) == (3, 1)
     row = outbox.rows().set_index("record").loc["2"]
     assert (row["state"], row["problem"]) == ("dead", "wrong")
-    server.bad = set()
+    crm_server.bad = set()
     assert outbox.replay() == 1
-    send(outbox, server)
-    assert server.told == {str(number): 1 for number in range(4)}
+    send(outbox, crm_server)
+    assert crm_server.told == {str(number): 1 for number in range(4)}
 
 
-def test_one_bad_record_does_not_fail_its_batch(outbox, server):
-    server.bad = {"77"}
+def test_one_bad_record_does_not_fail_its_batch(outbox, crm_server):
+    crm_server.bad = {"77"}
     outbox.put("hubspot", payloads(100))
-    done = send(outbox, server)
+    done = send(outbox, crm_server)
     assert (done.sent["hubspot"], done.dead["hubspot"]) == (99, 1)
-    assert max(server.told.values()) == 1
+    assert max(crm_server.told.values()) == 1
 
 
-def test_what_fails_for_ever_ends_among_the_dead(outbox, server):
-    server.script.extend(["500"] * 100)
+def test_what_fails_for_ever_ends_among_the_dead(outbox, crm_server):
+    crm_server.script.extend(["500"] * 100)
     outbox.put("odoo", {"7": {"model": "crm.lead", "x_smarketing_score": 1.0}})
-    until_quiet(outbox, server)
+    until_quiet(outbox, crm_server)
     assert outbox.rows()["state"].tolist() == ["dead"]
-    assert len(server.bodies) == MOST_ATTEMPTS
+    assert len(crm_server.bodies) == MOST_ATTEMPTS
 
 
-def test_a_score_that_changes_while_it_is_sent_is_sent_again(outbox, server):
+def test_a_score_that_changes_while_it_is_sent_is_sent_again(outbox, crm_server):
     outbox.put("hubspot", payloads(1, 10.0))
     claimed = outbox.claim(START, "waiting", 10)
     outbox.put("hubspot", payloads(1, 20.0))
     outbox.sent(claimed)
     assert outbox.rows()["state"].tolist() == ["waiting"]
-    send(outbox, server)
-    assert server.bodies[-1][2]["inputs"][0]["properties"] == {"smarketing_score": 20.0}
+    send(outbox, crm_server)
+    assert crm_server.bodies[-1][2]["inputs"][0]["properties"] == {"smarketing_score": 20.0}
 
 
 def test_two_senders_do_not_take_the_same_row(outbox):

@@ -25,21 +25,21 @@ def _no_token_of_another_test():
 
 
 @pytest.fixture
-def guarded(server):
-    server.secret = SECRET
-    return server
+def guarded(crm_server):
+    crm_server.secret = SECRET
+    return crm_server
 
 
-def crm(server, secret=SECRET):
+def crm(crm_server, secret=SECRET):
     return CrmSettings(
-        salesforce_url=server.url,
+        salesforce_url=crm_server.url,
         salesforce_client_id="us",
         salesforce_client_secret=secret,
-        dynamics_url=server.url,
+        dynamics_url=crm_server.url,
         dynamics_client_id="us",
         dynamics_client_secret=secret,
         dynamics_tenant="our/tenant",
-        dynamics_login_url=f"{server.url}/login",
+        dynamics_login_url=f"{crm_server.url}/login",
     )
 
 

@@ -31,14 +31,14 @@ SCORE = {
 }
 
 
-def test_the_batch_update_is_the_one_that_hubspots_client_sends(outbox, server):
-    crm = CrmSettings(hubspot_url=server.url, hubspot_token="token")
+def test_the_batch_update_is_the_one_that_hubspots_client_sends(outbox, crm_server):
+    crm = CrmSettings(hubspot_url=crm_server.url, hubspot_token="token")
     payload = HubSpot(crm).payload(SCORE)
     outbox.put("hubspot", {"51": payload, "52": payload})
     with httpx.Client(timeout=2) as client:
         assert deliver(outbox, crm, client, Clock(), random.Random(1)).sent["hubspot"] == 2
 
-    theirs = Configuration(host=server.url)
+    theirs = Configuration(host=crm_server.url)
     theirs.access_token = "token"
     with ApiClient(theirs) as client:
         inputs = [
@@ -47,7 +47,7 @@ def test_the_batch_update_is_the_one_that_hubspots_client_sends(outbox, server):
         batch = BatchInputSimplePublicObjectBatchInput(inputs=inputs)
         BatchApi(client).update(batch, _preload_content=False)
 
-    ours, wanted = server.bodies
+    ours, wanted = crm_server.bodies
     assert ours[:2] == wanted[:2] == ("POST", "/crm/v3/objects/contacts/batch/update")
     assert ours[2] == wanted[2]
     assert ours[3]["Authorization"] == wanted[3]["Authorization"] == "Bearer token"

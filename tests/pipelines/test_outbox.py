@@ -11,21 +11,13 @@ from pipelines import outbox
 from pipelines.failures import UsageError
 from settings import Settings
 from settings.settings import CrmSettings, HistorySettings
-from tests.delivery.crm_server import CrmServer
 
 
 @pytest.fixture
-def server():
-    made = CrmServer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def settings(tmp_path, server):
+def settings(tmp_path, crm_server):
     return Settings(
         history=HistorySettings(url=f"sqlite:///{tmp_path}/history.db"),
-        crm=CrmSettings(hubspot_url=server.url, hubspot_token="t"),
+        crm=CrmSettings(hubspot_url=crm_server.url, hubspot_token="t"),
     )
 
 
@@ -50,23 +42,23 @@ def scores(tmp_path, request):
     return file
 
 
-def test_scores_are_put_in_sent_and_not_sent_again(settings, scores, server, capsys):
+def test_scores_are_put_in_sent_and_not_sent_again(settings, scores, crm_server, capsys):
     outbox.run(settings, scores=scores, crm="hubspot", send=True, as_json=True)
     first = json.loads(capsys.readouterr().out)
     assert (first["put_in"], first["delivery"]["sent"]) == (2, {"hubspot": 2})
     outbox.run(settings, scores=scores, crm="hubspot", send=True, as_json=True)
     second = json.loads(capsys.readouterr().out)
     assert (second["put_in"], second["delivery"]["calls"]) == (0, {})
-    properties = server.bodies[0][2]["inputs"][0]
+    properties = crm_server.bodies[0][2]["inputs"][0]
     assert properties["properties"]["smarketing_reasons"] == "referral; two calls"
     assert (properties["id"], properties["properties"]["smarketing_probability"]) == ("007", 0.3)
 
 
-def test_dead_rows_are_listed_and_replayed(settings, scores, server, capsys):
-    server.bad = {"8"}
+def test_dead_rows_are_listed_and_replayed(settings, scores, crm_server, capsys):
+    crm_server.bad = {"8"}
     outbox.run(settings, scores=scores, crm="hubspot", send=True)
     assert "dead" in capsys.readouterr().out
-    server.bad = set()
+    crm_server.bad = set()
     outbox.run(settings, replay=True, send=True, as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert (told["replayed"], told["states"]) == (1, {"sent": 2})

@@ -203,6 +203,17 @@ def test_the_queue_is_best_first(client):
     assert queue["open_leads"] >= 20
 
 
+def test_importance_tells_how_the_effect_of_a_feature_runs(client):
+    whole = client.get("/importance").json()
+    assert whole["run"] == []
+    name = whole["features"][0]["feature"]
+    run = client.get(f"/importance?feature={name}").json()["run"]
+    assert sum(row["leads"] for row in run) == whole["leads"]
+    assert {*run[0]} == {"value", "leads", "effect"}
+    unknown = client.get("/importance?feature=nothing")
+    assert (unknown.status_code, "'nothing'" in unknown.json()["error"]) == (422, True)
+
+
 def test_importance_sums_to_one(client):
     features = client.get("/importance").json()["features"]
     assert sum(each["share"] for each in features) == pytest.approx(1)

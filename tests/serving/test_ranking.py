@@ -45,6 +45,7 @@ def test_who_would_wait_too_long_for_the_first_ranking_is_told_so(desk, client, 
         shown, told = client.get("/"), client.get("/queue")
     assert (shown.status_code, "for the first time" in shown.text) == (200, True)
     assert (told.status_code, "for the first time" in told.json()["error"]) == (503, True)
+    assert int(told.headers["Retry-After"]) > 0
 
 
 def test_an_empty_history_is_said_to_be_empty(empty_desk):

@@ -145,9 +145,19 @@ def campaigns(situation: Situation) -> pd.DataFrame:
 
 
 def as_json(situation: Situation, focus: Focus) -> dict[str, Any]:
-    """Return importance as data."""
+    """Return importance as data, with how the effect of the feature in focus runs.
+
+    Raises
+    ------
+    ValueError : the model has no such feature.
+    """
+    known = situation.model.names
+    if focus.feature and focus.feature not in known:
+        raise ValueError(f"feature: the model has no {focus.feature[:100]!r}; see `features`")
+    run = run_of(situation, focus.feature, focus) if focus.feature else None
     return {
         "note": WARNING,
+        "run": [] if run is None else run.to_dict("records"),
         "features": table(situation, focus).to_dict("records"),
         "channels": by_channel(situation, focus).to_dict("records"),
         "leads": int(focused(situation, focus).sum()),

@@ -20,7 +20,6 @@ from serving.crm import afterwards
 from serving.desk import Desk
 from settings.agreement import AgreementSettings
 from settings.crm import CrmSettings
-from tests.delivery.crm_server import CrmServer
 from tests.serving.conftest import Client, FixedSource, FrozenDesk, fill, settings_of
 
 SECRET = "client-secret"
@@ -35,14 +34,7 @@ ACTION = {
 
 
 @pytest.fixture
-def odoo_server():
-    made = CrmServer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def crm_desk(model, small_company, tmp_path, odoo_server):
+def crm_desk(model, small_company, tmp_path, crm_server):
     url = f"sqlite:///{tmp_path}/history.db"
     fill(url, small_company.history)
     FrozenDesk.moment = small_company.history.observed_until
@@ -50,7 +42,7 @@ def crm_desk(model, small_company, tmp_path, odoo_server):
         public_url="https://scores.example.com",
         hubspot_secret=SECRET,
         odoo_key="k",
-        odoo_url=f"{odoo_server.url}/web/hook/secret",
+        odoo_url=f"{crm_server.url}/web/hook/secret",
     )
     desk = FrozenDesk(settings_of(url).model_copy(update={"crm": crm}), FixedSource(model), url)
     desk.look()
@@ -130,11 +122,11 @@ def test_without_a_secret_nobody_is_believed(client):
     assert client.post("/crm/odoo", json={"_model": "crm.lead", "_id": 1}).status_code == 401
 
 
-def test_odoo_is_answered_at_once_and_written_back_after(crm_desk, odoo_server, lead):
+def test_odoo_is_answered_at_once_and_written_back_after(crm_desk, crm_server, lead):
     body = {"_action": "Score(#7)", "_id": lead, "_model": "crm.lead", "name": "x"}
     answer = Client(create_app(crm_desk)).post("/crm/odoo?key=k", json=body)
     assert answer.json() == {"accepted": True, "id": lead}
-    _, path, written, _ = odoo_server.bodies[0]
+    _, path, written, _ = crm_server.bodies[0]
     assert path == "/web/hook/secret"
     assert (written["model"], written["id"]) == ("crm.lead", lead)
     assert written["x_smarketing_grade"] in "ABCD"
@@ -168,7 +160,7 @@ def test_odoo_has_its_answer_before_the_work_begins(crm_desk, lead, monkeypatch)
     assert order == ["answer", "work"]
 
 
-def test_what_odoo_was_promised_outlives_a_crash(crm_desk, odoo_server, lead, monkeypatch):
+def test_what_odoo_was_promised_outlives_a_crash(crm_desk, crm_server, lead, monkeypatch):
     def crash(*_: object) -> None:
         raise RuntimeError("power failure")
 
@@ -176,29 +168,29 @@ def test_what_odoo_was_promised_outlives_a_crash(crm_desk, odoo_server, lead, mo
         broken.setattr(afterwards, "work", crash)
         body = {"_id": lead, "_model": "crm.lead"}
         assert Client(create_app(crm_desk)).post("/crm/odoo?key=k", json=body).status_code == 200
-    assert odoo_server.bodies == []
+    assert crm_server.bodies == []
     afterwards.work(crm_desk)
-    assert len(odoo_server.bodies) == 1
+    assert len(crm_server.bodies) == 1
 
 
-def test_the_timer_sends_what_a_crash_left(crm_desk, odoo_server, lead):
+def test_the_timer_sends_what_a_crash_left(crm_desk, crm_server, lead):
     Outbox(crm_desk.store.engine).ask("odoo", lead, {"lead_id": lead})
     timer = afterwards.Timer(crm_desk)
     timer.start(every_s=0.05)
     deadline = time.monotonic() + 20
-    while not odoo_server.told and time.monotonic() < deadline:
+    while not crm_server.told and time.monotonic() < deadline:
         time.sleep(0.05)
     timer.close()
-    assert odoo_server.told == {lead: 1}
+    assert crm_server.told == {lead: 1}
 
 
-def test_a_lead_that_odoo_names_and_nobody_knows_is_listed(crm_desk, odoo_server):
+def test_a_lead_that_odoo_names_and_nobody_knows_is_listed(crm_desk, crm_server):
     body = {"_id": 123456789, "_model": "crm.lead"}
     Client(create_app(crm_desk)).post("/crm/odoo?key=k", json=body)
     row = Outbox(crm_desk.store.engine).rows().iloc[0]
     assert row["state"] == "dead"
     assert "knows no lead" in row["problem"]
-    assert odoo_server.bodies == []
+    assert crm_server.bodies == []
 
 
 @pytest.mark.parametrize(
@@ -267,12 +259,12 @@ def test_the_desk_of_these_tests_stands_still(crm_desk):
 
 
 def test_the_service_tells_a_webhook_of_each_overdue_hand_off_once(
-    model, small_company, tmp_path, odoo_server
+    model, small_company, tmp_path, crm_server
 ):
     url = f"sqlite:///{tmp_path}/history.db"
     fill(url, small_company.history)
     FrozenDesk.moment = small_company.history.observed_until
-    crm = CrmSettings(overdue_url=odoo_server.url)
+    crm = CrmSettings(overdue_url=crm_server.url)
     agreed = AgreementSettings(least_probability=0.0, handoff_hours=1.0)
     settings = settings_of(url).model_copy(update={"crm": crm, "agreement": agreed})
     desk = FrozenDesk(settings, FixedSource(model), url)
@@ -282,7 +274,7 @@ def test_the_service_tells_a_webhook_of_each_overdue_hand_off_once(
     assert afterwards.note_overdue(desk) == late["total"]
     afterwards.work(desk)
     assert afterwards.note_overdue(desk) == 0
-    told = [row["lead_id"] for _, _, body, _ in odoo_server.bodies for row in body["overdue"]]
+    told = [row["lead_id"] for _, _, body, _ in crm_server.bodies for row in body["overdue"]]
     assert sorted(told) == sorted(lead["lead_id"] for lead in late["leads"])
     goals = Client(create_app(desk)).get("/goals").json()
     assert sum(row["leads"] for row in goals["overdue"]) == late["total"]
