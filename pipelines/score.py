@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +21,7 @@ from history.history import micros
 from history.lead_rows import read_lead_rows
 from history.teamwork import agreements
 from models import ConversionModel, Scores, score
-from models.scoring import Grades, score_columns
+from models.scoring import Grades, score_rows
 from pipelines import context, output
 from pipelines.failures import UsageError
 from pipelines.train import registry_of
@@ -102,8 +103,13 @@ def _pages(
         count = int(still.sum())
         if not count:
             continue
-        rows = score_columns(
-            model, columns, grades=grades, explained=count, top_reasons=top_reasons
+        rows = score_rows(
+            model,
+            model.encode_columns(columns),
+            grades=grades,
+            columns=partial(tuple, columns),
+            explained=count,
+            top_reasons=top_reasons,
         )
         given = rows.reasons or [[] for _ in range(count)]
         instant = pa.array(np.full(count, micros(as_of)), pa.int64())

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from serving.contract import HorizonProbability, LeadScore, Reason
 
 STEADY_POINTS = 5.0
@@ -28,27 +30,39 @@ class Answers:
     version: str
     deal: float
 
-    def answer(self, row: Mapping[Any, Any], earlier: float, *, still_open: bool) -> LeadScore:
+    def answer(
+        self,
+        lead_id: str,
+        as_of: pd.Timestamp,
+        chances: Sequence[float],
+        score: float,
+        grade: str,
+        reasons: Sequence[Mapping[str, Any]],
+        *,
+        earlier: float,
+        still_open: bool,
+    ) -> LeadScore:
         """Return the answer about a scored lead.
 
         Parameters
         ----------
-        row : of the frame of `models.Scores`.
+        lead_id, as_of : the snapshot.
+        chances : probability within each horizon.
+        score, grade, reasons : as of `models.Scores`.
         earlier : its score a week before, NaN when unknown.
         still_open : whether it was neither won nor lost at the cutoff.
         """
-        chances = [float(row[f"probability_{horizon}d"]) for horizon in self.horizons]
         return LeadScore(
-            lead_id=row["lead_id"],
-            as_of=row["as_of"].isoformat(),
+            lead_id=lead_id,
+            as_of=as_of.isoformat(),
             probability=chances[-1],
             horizon_days=self.horizons[-1],
             probabilities=self._probabilities(chances),
-            score=float(row["score"]),
-            grade=str(row["grade"]),
-            trend=trend(float(row["score"]), earlier),
+            score=score,
+            grade=grade,
+            trend=trend(score, earlier),
             expected_value=round(chances[-1] * self.deal, 2),
-            reasons=[_reason(each) for each in row["reasons"]],
+            reasons=[_reason(each) for each in reasons],
             model_version=self.version,
             status="ok" if still_open else "closed",
             message="" if still_open else "the lead was won, lost or disqualified by the cutoff",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from history import Store
-from history.history import micros
 from history.lead_rows import Account, Change, Lead, LeadRows, Row, read_lead_rows
-from serving.body import MOMENT, Wanted
-
-_MOMENT_US = int(MOMENT.value // 1000)
+from serving.body import MOMENT_US, Wanted
 
 
 def stored_rows(
-    store: Store | None, wanted: Sequence[Wanted], of_colleagues: Collection[str] | None = None
+    store: Store | None,
+    wanted: Sequence[Wanted],
+    of_colleagues: Collection[str] | None = None,
+    *,
+    in_place: bool = False,
 ) -> LeadRows:
     """Read what the store knows of these leads, of the accounts that they name, and of colleagues.
 
@@ -24,12 +24,13 @@ def stored_rows(
     store : the live history; None where there is none.
     wanted : the leads, known or not.
     of_colleagues : which columns of what colleagues did are wanted; all where missing.
+    in_place : as in `history.lead_rows`.
     """
     if store is None:
         return LeadRows()
     named = {each.body.account_id for each in wanted if each.body is not None} - {None}
     ids = [each.lead_id for each in wanted]
-    return read_lead_rows(store, ids, sorted(map(str, named)), of_colleagues)
+    return read_lead_rows(store, ids, sorted(map(str, named)), of_colleagues, in_place=in_place)
 
 
 def batches(stored: LeadRows, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
@@ -73,22 +74,23 @@ def assembled(stored: LeadRows, batch: Sequence[Wanted]) -> LeadRows:
         account = _account_of(stored, each)
         known = stored.leads.get(each.lead_id)
         if known is None:
-            leads[each.lead_id] = Lead(micros(each.created_at), account, body.attributes)
+            leads[each.lead_id] = Lead(each.created, account, body.attributes)
         else:
             leads[each.lead_id] = known._replace(account=account)
-            _tell(changes, "lead", each.lead_id, body.attributes, each)
+            _tell(changes, ("lead", each.lead_id), known, body.attributes, each)
         if body.account and account is not None:
             if account in stored.accounts:
-                _tell(changes, "account", account, body.account, each)
+                _tell(changes, ("account", account), stored.accounts[account], body.account, each)
             else:
                 accounts[account] = Account(None, body.account)
     touches = [row for each in told if each.body is not None for row in each.body.engagements]
-    return replace(
-        stored,
-        leads=leads,
-        accounts=accounts,
-        changes=changes,
-        engagements=_joined(stored.engagements, touches) if touches else stored.engagements,
+    return LeadRows(
+        leads,
+        accounts,
+        changes,
+        _joined(stored.engagements, touches) if touches else stored.engagements,
+        stored.outcomes,
+        stored.dispositions,
     )
 
 
@@ -104,17 +106,24 @@ def _account_of(stored: LeadRows, wanted: Wanted) -> str | None:
 
 def _tell(
     changes: dict[tuple[str, str, str], list[Change]],
-    entity: str,
-    entity_id: str,
+    named: tuple[str, str],
+    known: Lead | Account,
     attributes: dict[str, Any],
     wanted: Wanted,
 ) -> None:
-    """Say that attributes have these values from just before the cutoff."""
-    at = micros(wanted.as_of) - _MOMENT_US
+    """Say that attributes have these values from just before the cutoff.
+
+    A field without a history had the value that was fixed at creation until then.
+    """
+    at = wanted.cutoff - MOMENT_US
     for name, value in attributes.items():
-        key = (entity, entity_id, name)
-        change = Change(at, at, f"~{entity}/{entity_id}/{name}", value)
-        changes[key] = [*changes.get(key, []), change]
+        key = (*named, name)
+        before = changes.get(key)
+        if before is None and name in known.attributes:
+            born = known.created or 0
+            before = [Change(born, born, "", known.attributes[name])]
+        change = Change(at, at, f"~{named[0]}/{named[1]}/{name}", value)
+        changes[key] = [*(before or ()), change]
 
 
 def _joined(rows: Iterable[Row], more: Iterable[Row]) -> list[Row]:

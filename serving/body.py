@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,12 +13,16 @@ import pandas as pd
 
 from history import HistoryError
 from history.conform import EARLIEST, LATEST
+from history.history import micros
 from history.lead_rows import Row
 from history.tables import ENGAGEMENTS
 from serving.contract import LeadToScore
 from serving.touches import touch_rows
 
-MOMENT = pd.Timedelta(microseconds=1)
+MOMENT_US = 1
+"""Before a cutoff: what was known then counts, what is known at the cutoff does not."""
+
+_AS_STORED = frozenset({float, bool, type(None)})
 _OCCURRED = ENGAGEMENTS.names.index("occurred_at")
 
 
@@ -27,12 +32,12 @@ class Body:
 
     Parameters
     ----------
-    created_at, account_id : where the request names them.
+    created, account_id : where the request names them; created in UTC microseconds.
     attributes, account : of the lead and of its account.
     engagements : rows with the columns of the contract, times in UTC microseconds.
     """
 
-    created_at: pd.Timestamp | None = None
+    created: int | None = None
     account_id: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     account: dict[str, Any] = field(default_factory=dict)
@@ -55,16 +60,20 @@ class Wanted:
     as_of: pd.Timestamp
     body: Body | None
 
+    @cached_property
+    def cutoff(self) -> int:
+        """The instant of `as_of`, UTC microseconds."""
+        return micros(self.as_of)
+
     @property
-    def created_at(self) -> pd.Timestamp:
+    def created(self) -> int:
         """When a lead that the history does not know came into being, as far as can be told."""
-        if self.body is not None and self.body.created_at is not None:
-            return self.body.created_at
-        first = self.as_of - MOMENT
+        if self.body is not None and self.body.created is not None:
+            return self.body.created
+        first = self.cutoff - MOMENT_US
         if self.body is None or not self.body.engagements:
             return first
-        earliest = min(row[_OCCURRED] for row in self.body.engagements)
-        return min(first, pd.Timestamp(earliest, unit="us", tz="UTC").as_unit("us"))
+        return min(first, *(row[_OCCURRED] for row in self.body.engagements))
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,9 @@ def _body(lead: LeadToScore, touches: list[Row] | None, timezone: str | None) ->
         account.pop(reserved, None)
     attributes.pop("lead_id", None)
     return Body(
-        created_at=None if created is None else instant(str(created), "created_at", timezone),
+        created=(
+            None if created is None else micros(instant(str(created), "created_at", timezone))
+        ),
         account_id=_id(belongs if belongs is not None else named),
         attributes=attributes,
         account=account,
@@ -163,7 +174,9 @@ def _id(value: str | float | None) -> str | None:
 def _plain(fields: dict[str, Any] | None) -> dict[str, Any]:
     """Return attributes as a store would give them back: numbers are floats, blanks are missing."""
     plain: dict[str, Any] = {}
-    for name, value in (fields or {}).items():
+    if fields is None or set(map(type, fields.values())) <= _AS_STORED:
+        return dict(fields or {})
+    for name, value in fields.items():
         if isinstance(value, int) and not isinstance(value, bool):
             plain[name] = float(value)
         else:

@@ -27,7 +27,7 @@ from starlette.routing import Route
 from history.history import micros
 from history.lead_rows import read_lead_rows
 from history.score_log import BulkScores
-from models.scoring import score_columns
+from models.scoring import score_rows
 from serving import reading
 from serving.body import instant
 from serving.errors import RequestError
@@ -252,8 +252,13 @@ def _batch(
     grades = np.full(count, "", dtype=object)
     reasons: list[Any] = [[] for _ in range(count)]
     if len(good) and columns:
-        rows = score_columns(
-            model, columns, grades=scorer.grades, explained=len(good), top_reasons=top
+        rows = score_rows(
+            model,
+            model.encode_columns(columns),
+            grades=scorer.grades,
+            columns=lambda: columns,
+            explained=len(good),
+            top_reasons=top,
         )
         chances[good], points[good], grades[good] = rows.probabilities, rows.points, rows.grades
         for place, given in zip(good, rows.reasons, strict=False):

@@ -81,7 +81,7 @@ class Desk:
         if self.score_log is not None:
             self.score_log.close()
         if self._store is not None:
-            self._store.engine.dispose()
+            self._store.close()
 
     def now(self) -> pd.Timestamp:
         """Return this instant, in UTC; the only clock of the service."""

@@ -12,10 +12,11 @@ import pandas as pd
 
 from features import LiveEngine, LiveValues
 from history import Store
+from history.errors import NotInPlaceError
 from history.history import micros
 from history.lead_rows import LeadRows
 from history.score_log import ServedScore
-from models.scoring import Grades, ScoredRows, score_columns
+from models.scoring import Grades, ScoredRows, score_rows
 from serving.answers import Answers
 from serving.assembly import assembled, batches, stored_rows
 from serving.body import Wanted, understand
@@ -80,7 +81,12 @@ class Scorer:
         self._names = tuple(champion.model.names)
 
     def score(
-        self, leads: Sequence[tuple[int, LeadToScore]], top_reasons: int, now: pd.Timestamp
+        self,
+        leads: Sequence[tuple[int, LeadToScore]],
+        top_reasons: int,
+        now: pd.Timestamp,
+        *,
+        in_place: bool = False,
     ) -> dict[int, LeadScore]:
         """Score leads; each gets an answer of its own, whatever becomes of the others.
 
@@ -89,6 +95,7 @@ class Scorer:
         leads : with their places in the request.
         top_reasons : reasons per lead.
         now : the cutoff of leads that name none.
+        in_place : score only if that takes no longer than an event loop may wait.
 
         Returns
         -------
@@ -97,8 +104,9 @@ class Scorer:
         Raises
         ------
         StoreError : the history cannot be read.
+        NotInPlaceError : it cannot be read in place.
         """
-        answers, served = self._score_all(leads, top_reasons, now)
+        answers, served = self._score_all(leads, top_reasons, now, in_place)
         if served is not None:
             self._tell(served)
         return answers
@@ -115,7 +123,11 @@ class Scorer:
         self._score_all([(0, lead)], 1, now)
 
     def _score_all(
-        self, leads: Sequence[tuple[int, LeadToScore]], top_reasons: int, now: pd.Timestamp
+        self,
+        leads: Sequence[tuple[int, LeadToScore]],
+        top_reasons: int,
+        now: pd.Timestamp,
+        in_place: bool = False,
     ) -> tuple[dict[int, LeadScore], Served | None]:
         wanted, unclear = understand(leads, now, self.settings.history.timezone)
         answers = {
@@ -123,9 +135,11 @@ class Scorer:
             for each in unclear
         }
         served: list[Served] = []
+        if in_place and not self.champion.model.is_quick:
+            raise NotInPlaceError("the champion may take any time")
         if wanted:
             begun = time.perf_counter()
-            stored = stored_rows(self.store, wanted, self.of_colleagues)
+            stored = stored_rows(self.store, wanted, self.of_colleagues, in_place=in_place)
             for batch in batches(stored, wanted):
                 known = assembled(stored, batch)
                 served += self._score(known, batch, top_reasons, now, begun, answers)
@@ -157,18 +171,27 @@ class Scorer:
                 answers[each.place] = refusal
         if not ready:
             return []
-        as_of = np.array([micros(each.as_of) for each in ready], dtype=np.int64)
-        before = as_of - _WEEK_US
-        older = [i for i, each in enumerate(ready) if before[i] > known.leads[each.lead_id].created]
-        ids = [each.lead_id for each in ready]
+        older = [
+            place
+            for place, each in enumerate(ready)
+            if each.cutoff - _WEEK_US > known.leads[each.lead_id].created
+        ]
         values = self.engine.compute(
-            known, ids + [ids[i] for i in older], np.concatenate([as_of, before[older]])
+            known,
+            [each.lead_id for each in ready] + [ready[place].lead_id for place in older],
+            np.array(
+                [each.cutoff for each in ready]
+                + [ready[place].cutoff - _WEEK_US for place in older],
+                dtype=np.int64,
+            ),
         )
         between = time.perf_counter()
-        rows = score_columns(
-            self.champion.model,
-            values.columns,
+        model = self.champion.model
+        rows = score_rows(
+            model,
+            model.encode_lines(values.numbers, values.texts),
             grades=self.grades,
+            columns=lambda: values.columns,
             explained=len(ready),
             top_reasons=top_reasons,
         )
@@ -181,7 +204,7 @@ class Scorer:
 
     def _refusal(self, wanted: Wanted, known: LeadRows) -> LeadScore | None:
         lead = known.leads.get(wanted.lead_id)
-        if lead is not None and lead.created < micros(wanted.as_of):
+        if lead is not None and lead.created < wanted.cutoff:
             return None
         as_of = wanted.as_of.isoformat()
         if lead is None:
@@ -202,18 +225,16 @@ class Scorer:
         earlier: dict[int, float],
         values: LiveValues,
     ) -> LeadScore:
-        chances = rows.probabilities[place].tolist()
-        row = {
-            "lead_id": wanted.lead_id,
-            "as_of": wanted.as_of,
-            "score": float(rows.points[place]),
-            "grade": str(rows.grades[place]),
-            "reasons": rows.reasons[place] if rows.reasons else [],
-        }
-        for horizon, chance in zip(self.answers.horizons, chances, strict=True):
-            row[f"probability_{horizon}d"] = chance
-        was = earlier.get(place, math.nan)
-        return self.answers.answer(row, was, still_open=bool(values.still_open[place]))
+        return self.answers.answer(
+            wanted.lead_id,
+            wanted.as_of,
+            rows.probabilities[place].tolist(),
+            float(rows.points[place]),
+            str(rows.grades[place]),
+            rows.reasons[place] if rows.reasons else (),
+            earlier=earlier.get(place, math.nan),
+            still_open=bool(values.still_open[place]),
+        )
 
     def _served(
         self,
@@ -225,11 +246,12 @@ class Scorer:
         answers: dict[int, LeadScore],
     ) -> Served:
         each_us = [int(seconds * _US / len(ready)) for seconds in spent]
+        scored_at = micros(now)
         scores = [
             ServedScore(
                 lead_id=wanted.lead_id,
-                as_of=micros(wanted.as_of),
-                scored_at=micros(now),
+                as_of=wanted.cutoff,
+                scored_at=scored_at,
                 model_version=self.champion.version,
                 horizons=tuple(self.answers.horizons),
                 probabilities=tuple(rows.probabilities[place].tolist()),
@@ -238,7 +260,7 @@ class Scorer:
                 status=answers[wanted.place].status,
                 reasons=rows.reasons[place] if rows.reasons else [],
                 names=self._names,
-                features=[column[place] for column in values.columns],
+                features=values.row(place),
                 feature_us=each_us[0],
                 model_us=each_us[1],
             )

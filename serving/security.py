@@ -7,6 +7,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 
@@ -145,6 +146,7 @@ def offered(connection: HTTPConnection) -> tuple[str | None, bool]:
     return connection.cookies.get(COOKIE), True
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Tell whether an address reaches this machine alone; a name within the process counts too."""
     try:
@@ -190,6 +192,7 @@ def _check_same_site(connection: HTTPConnection, method: str) -> None:
         raise RequestError(403, "pages of other sites may not write here")
 
 
+@lru_cache(maxsize=1024)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -198,6 +201,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def _is_own_name(host: str) -> bool:
     name = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") else host
     name = name.strip("[]").lower()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ import pandas as pd
 from features.attributes import attribute_values
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.declaration import Feature
-from features.layout import DAY_US
+from features.derived import Derived, age_days
 from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
 from features.plan import Plan, compile_plan
 from features.training_set import FeatureMatrix
@@ -41,7 +40,7 @@ class Cutoffs:
     @property
     def age_days(self) -> npt.NDArray[np.float64]:
         """Days from the lead's creation to the cutoff."""
-        return (self.as_of - self.created) / DAY_US
+        return age_days(self.created, self.as_of)
 
 
 class FeatureEngine:
@@ -66,12 +65,11 @@ class FeatureEngine:
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
+        self.lines = lines_of(features)
+        self.derived = Derived(features, self.lines)
         self.passes: dict[str, Pass] = {}
-        for source in TABLE_OF:
-            ours = tuple(feature for feature in features if feature.source == source)
-            if ours:
-                plan = compile_plan(ours)
-                self.passes[source] = (plan, self._log(source, plan), ours)
+        for source, (plan, ours) in plans_of(features, self.lines).items():
+            self.passes[source] = (plan, self._log(source, plan), ours)
 
     def compute(self, snapshots: pd.DataFrame) -> FeatureMatrix:
         """Compute every feature of every snapshot.
@@ -85,15 +83,19 @@ class FeatureEngine:
         ValueError : a snapshot of a lead that the history does not know, or a naive `as_of`.
         """
         cutoffs, frame = self._cutoffs(snapshots)
-        out, strings = evaluate(
-            self.features,
-            lines_of(self.features),
-            self.passes,
-            cutoffs,
-            lambda feature: attribute_values(
+        out = np.empty((len(self.lines), len(cutoffs.lead)))
+        strings = evaluate(self.passes, cutoffs, out)
+        for feature in self.features:
+            if feature.source not in ("lead", "account"):
+                continue
+            values = attribute_values(
                 self.history, self.index, feature, cutoffs.lead, cutoffs.account, cutoffs.as_of
-            ),
-        )
+            )
+            if feature.categorical:
+                strings[feature.name] = values
+            else:
+                out[self.lines[feature.name]] = values
+        self.derived.fill(out, cutoffs.created, cutoffs.as_of)
         return FeatureMatrix(
             snapshots=frame.assign(age_days=cutoffs.age_days),
             values=_frame(self.features, out, strings, frame.index),
@@ -144,28 +146,33 @@ Pass = tuple[Plan, Log, tuple[Feature, ...]]
 """What the kernel does over one source: the plan, the log, and the features that it fills."""
 
 
+def plans_of(
+    features: Sequence[Feature], lines: Mapping[str, int]
+) -> dict[str, tuple[Plan, tuple[Feature, ...]]]:
+    """Compile the features of each source of rows, to fill these lines; with the features."""
+    found: dict[str, tuple[Plan, tuple[Feature, ...]]] = {}
+    for source in TABLE_OF:
+        ours = tuple(feature for feature in features if feature.source == source)
+        if ours:
+            found[source] = (compile_plan(ours, [lines[each.name] for each in ours]), ours)
+    return found
+
+
 def evaluate(
-    features: Sequence[Feature],
-    lines: Mapping[str, int],
-    passes: Mapping[str, Pass],
-    cutoffs: Cutoffs,
-    attribute: Callable[[Feature], npt.NDArray[Any]],
-) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.object_]]]:
-    """Compute every feature of every snapshot, wherever the logs came from.
+    passes: Mapping[str, Pass], cutoffs: Cutoffs, out: npt.NDArray[np.float64]
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Compute every feature of rows for every snapshot, wherever the logs came from.
 
     Parameters
     ----------
-    features, lines : the declarations, and what `lines_of` says of them.
     passes : by source.
     cutoffs : the snapshots, in the codes of the logs.
-    attribute : gives the values of a feature of source ``lead`` or ``account``.
+    out : float64 (lines, snapshots), written in place.
 
     Returns
     -------
-    Numbers, a line for each feature that is no text, in their order, and then lines without
-    meaning; and the texts by name.
+    The features that are texts, by name; their lines of `out` hold codes.
     """
-    out = np.empty((len(lines), len(cutoffs.lead)))
     strings: dict[str, npt.NDArray[np.object_]] = {}
     for source, (plan, log, ours) in passes.items():
         of_account = source in COLLEAGUE_SOURCES
@@ -175,23 +182,12 @@ def evaluate(
             as_of=cutoffs.as_of,
             own=cutoffs.member if of_account else None,
             out=out,
-            lines=np.array([lines[each.name] for each in ours], dtype=np.int64),
         )
-        strings.update(_decoded(ours, plan, log, out, lines))
-    for feature in features:
-        if feature.source in ("lead", "account"):
-            values = attribute(feature)
-            if feature.categorical:
-                strings[feature.name] = values
-            else:
-                out[lines[feature.name]] = values
-        elif feature.source == "timing":
-            out[lines[feature.name]] = _CLOCKS[str(feature.column)](cutoffs)
-    for feature in features:
-        if feature.of is not None:
-            above, below = (out[lines[name]] for name in feature.of)
-            out[lines[feature.name]] = _ratio(above, below)
-    return out, strings
+        for line, feature in zip(plan.wanted.output.tolist(), ours, strict=True):
+            if feature.aggregate == "current":
+                names = log.categories[list(plan.categories).index(str(feature.column))]
+                strings[feature.name] = np.append(names, np.nan)[out[line].astype(np.int64)]
+    return strings
 
 
 def compute_features(
@@ -222,23 +218,6 @@ def _known_with_its_lead(
     return frame.assign(recorded_at=known.astype(frame["recorded_at"].dtype))
 
 
-def _decoded(
-    features: Sequence[Feature],
-    plan: Plan,
-    log: Log,
-    out: npt.NDArray[np.float64],
-    lines: Mapping[str, int],
-) -> dict[str, npt.NDArray[np.object_]]:
-    """Return the strings of the features whose lines hold codes."""
-    found = {}
-    for feature in features:
-        if feature.aggregate == "current":
-            names = log.categories[list(plan.categories).index(str(feature.column))]
-            codes = out[lines[feature.name]].astype(np.int64)
-            found[feature.name] = np.append(names, np.nan)[codes]
-    return found
-
-
 def lines_of(features: Sequence[Feature]) -> dict[str, int]:
     """Give each feature a line of the output: numbers first, so that they are one block."""
     ordered = sorted(features, key=lambda feature: feature.is_text)
@@ -259,30 +238,3 @@ def _frame(
         if feature.name in strings:
             frame.insert(place, feature.name, strings[feature.name])
     return frame
-
-
-def _ratio(
-    numerator: npt.NDArray[np.float64], denominator: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Share of one number in another, missing where the other is nothing."""
-    out = np.full(len(numerator), np.nan)
-    np.divide(numerator, denominator, out=out, where=denominator != 0)
-    return out
-
-
-def _weekday(instants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return ((instants // DAY_US + 3) % 7).astype(np.float64)  # 1970-01-01 was a Thursday
-
-
-def _month(instants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    months = instants.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-    return (months % 12 + 1).astype(np.float64)
-
-
-_CLOCKS: dict[str, Callable[[Cutoffs], npt.NDArray[np.float64]]] = {
-    "age_days": lambda cutoffs: cutoffs.age_days,
-    "created_weekday": lambda cutoffs: _weekday(cutoffs.created),
-    "created_hour": lambda cutoffs: (cutoffs.created % DAY_US // 3_600_000_000).astype(np.float64),
-    "as_of_weekday": lambda cutoffs: _weekday(cutoffs.as_of),
-    "as_of_month": lambda cutoffs: _month(cutoffs.as_of),
-}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -16,16 +17,17 @@ import numpy.typing as npt
 
 from features.attributes import typed
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
-from features.compute import Cutoffs, Pass, evaluate, lines_of
+from features.compute import Cutoffs, Pass, evaluate, plans_of
 from features.declaration import Feature
+from features.derived import Derived
 from features.logs import NUMBER_SCALES, Log, encode_plain, scaled, sorted_log
 from features.plan import Plan, compile_plan
 from features.snapshots import STAGE_FEATURE, open_by_stage
-from history.lead_rows import LeadRows, Row
+from history.lead_rows import Change, LeadRows, Row
 from history.tables import TABLES
 
 Ints = npt.NDArray[np.int64]
-_VALUE = Feature("value", "value", "stages", "current", column="value")
+Texts = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +36,27 @@ class LiveValues:
 
     Parameters
     ----------
-    columns : one array a feature, in the order of the declarations: floats, or texts; missing is
-        NaN.
+    numbers : float64 (features, snapshots), in the order of the declarations; the lines of texts
+        mean nothing.
+    texts : by the place of their feature; missing is NaN.
     still_open : whether each lead was open at its cutoff.
     """
 
-    columns: tuple[npt.NDArray[Any], ...]
+    numbers: npt.NDArray[np.float64]
+    texts: Mapping[int, Texts]
     still_open: npt.NDArray[np.bool_]
+
+    @cached_property
+    def columns(self) -> tuple[npt.NDArray[Any], ...]:
+        """One array a feature: floats, or texts."""
+        return tuple(self.texts.get(place, line) for place, line in enumerate(self.numbers))
+
+    def row(self, snapshot: int) -> list[Any]:
+        """Return the values of one snapshot, one a feature."""
+        values: list[Any] = self.numbers[:, snapshot].tolist()
+        for place, texts in self.texts.items():
+            values[place] = texts[snapshot]
+        return values
 
 
 class LiveEngine:
@@ -58,22 +74,25 @@ class LiveEngine:
     def __init__(self, features: Sequence[Feature]) -> None:
         check(features)
         self.features = tuple(features)
-        self._plans: dict[str, tuple[Plan, tuple[Feature, ...]]] = {}
-        for source in TABLE_OF:
-            ours = tuple(feature for feature in features if feature.source == source)
-            if ours:
-                self._plans[source] = (compile_plan(ours), ours)
-        self._lines = lines_of(features)
-        self._texts = [feature.is_text for feature in features]
-        self._attributes = [each for each in features if each.source in ("lead", "account")]
+        lines = {feature.name: place for place, feature in enumerate(features)}
+        self._plans = plans_of(features, lines)
+        self._derived = Derived(features, lines)
+        self._attributes = [_Attributes(entity, features) for entity in ("lead", "account")]
+        self._texts = {
+            lines[each.name]: each.name for each in features if each.aggregate == "current"
+        }
         self._stage = compile_plan([STAGE_FEATURE])
-        self._value = compile_plan([_VALUE])
+        self._nothing = self._of_nothing()
 
     @property
     def of_colleagues(self) -> frozenset[str]:
         """The columns of what colleagues did that the features look at."""
-        plans = [plan for source, (plan, _) in self._plans.items() if source in COLLEAGUE_SOURCES]
-        return frozenset(name for plan in plans for name in (*plan.categories, *plan.numbers))
+        return frozenset(
+            name
+            for source, (plan, _) in self._plans.items()
+            if source in COLLEAGUE_SOURCES
+            for name in (*plan.categories, *plan.numbers)
+        )
 
     def compute(self, known: LeadRows, lead_ids: Sequence[str], as_of: Ints) -> LiveValues:
         """Compute every feature of every snapshot.
@@ -91,23 +110,44 @@ class LiveEngine:
         lead = np.array([index.code[each] for each in lead_ids], dtype=np.int64)
         cutoffs = Cutoffs(lead, index.account[lead], index.member[lead], as_of, index.created[lead])
         tables = _Tables(known, index, frozenset(lead.tolist()))
-        passes: dict[str, Pass] = {
-            source: (plan, tables.log(source, plan), ours)
-            for source, (plan, ours) in self._plans.items()
+        out = np.repeat(self._nothing[:, None], len(lead), axis=1)
+        strings = evaluate(self._passes(tables), cutoffs, out)
+        texts = {
+            place: strings[name] if name in strings else np.full(len(lead), np.nan, dtype=object)
+            for place, name in self._texts.items()
         }
-        reader = _Attributes(known, lead_ids, as_of, self._value)
-        attributes = reader.all(self._attributes)
-        out, strings = evaluate(
-            self.features, self._lines, passes, cutoffs, lambda each: attributes[each.name]
-        )
-        lines = iter(out)
-        return LiveValues(
-            tuple(
-                strings[feature.name] if is_text else next(lines)
-                for feature, is_text in zip(self.features, self._texts, strict=True)
-            ),
-            open_by_stage(self._stage, tables.log("stages", self._stage), lead, as_of),
-        )
+        instants, changed = as_of.tolist(), _by_entity(known)
+        for attributes in self._attributes:
+            attributes.fill(out, texts, known, changed, lead_ids, instants)
+        self._derived.fill(out, cutoffs.created, as_of)
+        return LiveValues(out, texts, self._still_open(tables, lead, as_of))
+
+    def _passes(self, tables: _Tables) -> dict[str, Pass]:
+        """Return the passes over sources that have rows: of the others `_nothing` is known."""
+        passes: dict[str, Pass] = {}
+        for source, (plan, ours) in self._plans.items():
+            log = tables.log(source, plan)
+            if log is not None:
+                passes[source] = (plan, log, ours)
+        return passes
+
+    def _still_open(self, tables: _Tables, lead: Ints, as_of: Ints) -> npt.NDArray[np.bool_]:
+        log = tables.log("stages", self._stage)
+        if log is None:
+            return np.ones(len(lead), dtype=np.bool_)
+        return open_by_stage(self._stage, log, lead, as_of)
+
+    def _of_nothing(self) -> npt.NDArray[np.float64]:
+        """Let the kernel say what each feature of rows is where there are none."""
+        none, one = np.empty(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        table = _Table(none, none, none, dict.fromkeys(_EVERY_COLUMN, ()))
+        index, out = _Index(LeadRows()), np.full((len(self.features), 1), np.nan)
+        for plan, _ in self._plans.values():
+            plan.run(table.log(index, plan, of_account=False), group=one - 1, as_of=one, out=out)
+        return out[:, 0]
+
+
+_EVERY_COLUMN = {name for table in TABLES.values() for name in table.names}
 
 
 class _Index:
@@ -140,16 +180,19 @@ class _Tables:
 
     def __init__(self, known: LeadRows, index: _Index, wanted: frozenset[int]) -> None:
         self._known, self._index, self._wanted = known, index, wanted
-        self._found: dict[tuple[str, bool], _Table] = {}
+        self._found: dict[tuple[str, bool], _Table | None] = {}
 
-    def log(self, source: str, plan: Plan) -> Log:
-        """Encode the rows that a source looks at for a plan."""
+    def log(self, source: str, plan: Plan) -> Log | None:
+        """Encode the rows that a source looks at for a plan; None where there are none."""
         key = (TABLE_OF[source], source in COLLEAGUE_SOURCES)
         if key not in self._found:
             self._found[key] = self._table(*key)
-        return self._found[key].log(self._index, plan, of_account=key[1])
+        table = self._found[key]
+        return None if table is None else table.log(self._index, plan, of_account=key[1])
 
-    def _table(self, name: str, of_account: bool) -> _Table:
+    def _table(self, name: str, of_account: bool) -> _Table | None:
+        if of_account and not self._index.accounts:
+            return None
         if name == "leads":
             return _Table.of_leads(self._index)
         code, wanted = self._index.code, self._wanted
@@ -159,7 +202,7 @@ class _Tables:
             ours = [row for row in rows if row[place] in code]
         else:
             ours = [row for row in rows if code.get(row[place]) in wanted]
-        return _Table.of_rows(name, ours, code)
+        return _Table.of_rows(name, ours, code) if ours else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,11 +224,7 @@ class _Table:
         contract = TABLES[name]
         place = contract.names.index
         rows.sort(key=itemgetter(place("lead_id"), place("occurred_at"), place(contract.key)))
-        columns: Mapping[str, Sequence[Any]] = (
-            dict(zip(contract.names, zip(*rows, strict=True), strict=True))
-            if rows
-            else dict.fromkeys(contract.names, ())
-        )
+        columns = dict(zip(contract.names, zip(*rows, strict=True), strict=True))
         return cls(
             np.array([code[each] for each in columns["lead_id"]], dtype=np.int64),
             np.array(columns["occurred_at"], dtype=np.int64),
@@ -216,70 +255,95 @@ class _Table:
 
 
 class _Attributes:
-    """Attributes of the leads of snapshots and of their accounts, as known at the cutoffs."""
+    """The features that are attributes of leads or of accounts, as known at a cutoff.
 
-    def __init__(self, known: LeadRows, lead_ids: Sequence[str], as_of: Ints, plan: Plan) -> None:
-        self._changes, self._as_of, self._plan = known.changes, as_of, plan
-        leads = [known.leads[each] for each in lead_ids]
-        accounts = [known.accounts.get(lead.account or "") for lead in leads]
-        self._ids: dict[str, Sequence[str | None]] = {
-            "lead": lead_ids,
-            "account": [lead.account for lead in leads],
-        }
-        # A value that was fixed at creation is known from then on.
-        self._fixed: dict[str, list[Mapping[str, Any]]] = {
-            entity: [
-                {} if each is None or (each.created or 0) >= at else each.attributes
-                for each, at in zip(found, as_of.tolist(), strict=True)
-            ]
-            for entity, found in (("lead", leads), ("account", accounts))
-        }
+    Parameters
+    ----------
+    entity : ``lead`` or ``account``.
+    features : all declarations; the others are passed over.
+    """
 
-    def all(self, features: Sequence[Feature]) -> dict[str, npt.NDArray[Any]]:
-        """Return the values of features of source ``lead`` or ``account``, by name.
+    def __init__(self, entity: str, features: Sequence[Feature]) -> None:
+        self._entity = entity
+        ours = [each for each in enumerate(features) if each[1].source == entity]
+        # Numbers first: without a text among them they are made floats all at once.
+        self._ours = sorted(ours, key=lambda each: each[1].categorical)
+        self._numeric = sum(not feature.categorical for _, feature in ours)
+        self._lines = np.array([place for place, _ in self._ours[: self._numeric]], dtype=np.int64)
+        self._fields = [str(feature.column) for _, feature in self._ours]
+        self._places: dict[str, list[int]] = {}
+        for place, name in enumerate(self._fields):
+            self._places.setdefault(name, []).append(place)
 
-        Plain numbers are brought to floats all at once: one by one is most of the time.
+    def fill(
+        self,
+        out: npt.NDArray[np.float64],
+        texts: dict[int, Texts],
+        known: LeadRows,
+        changed: _Changes,
+        lead_ids: Sequence[str],
+        as_of: Sequence[int],
+    ) -> None:
+        """Write the lines of numbers, and the texts, of snapshots.
+
+        Parameters
+        ----------
+        out, texts : as in `LiveValues`, written in place.
+        known, changed : what is known, and `_by_entity` of it.
+        lead_ids, as_of : the snapshots.
         """
-        raw = {each.name: self._raw(each) for each in features}
-        plain = [
-            each.name
-            for each in features
-            if not each.categorical and not any(type(value) is str for value in raw[each.name])
+        if not self._ours:
+            return
+        rows = [
+            self._row(known, changed, lead_id, at)
+            for lead_id, at in zip(lead_ids, as_of, strict=True)
         ]
-        floats = np.array([raw[name] for name in plain], dtype=np.float64)
-        found: dict[str, npt.NDArray[Any]] = dict(zip(plain, floats, strict=True))
-        rest = (each for each in features if each.name not in found)
-        return found | {each.name: typed_plain(raw[each.name], each) for each in rest}
+        plain = [row[: self._numeric] for row in rows]
+        if self._numeric and not any(str in set(map(type, row)) for row in plain):
+            out[self._lines] = np.array(plain, dtype=np.float64).T
+            rest = range(self._numeric, len(self._ours))
+        else:
+            rest = range(len(self._ours))
+        for place in rest:
+            line, feature = self._ours[place]
+            values = typed_plain([row[place] for row in rows], feature)
+            if feature.categorical:
+                texts[line] = values
+            else:
+                out[line] = values
 
-    def _raw(self, feature: Feature) -> list[Any]:
-        field, entity = str(feature.column), str(feature.source)
-        raw = [fixed.get(field) for fixed in self._fixed[entity]]
-        if self._changes:
-            for place, each in enumerate(self._ids[entity]):
-                changes = self._changes.get((entity, each or "", field))
-                if changes:
-                    raw[place] = self._changed(changes, place)
-        return raw
+    def _row(self, known: LeadRows, changed: _Changes, lead_id: str, at: int) -> list[Any]:
+        """Return the values of every field that a feature looks at, as known at a cutoff."""
+        lead = known.leads[lead_id]
+        entity_id = lead_id if self._entity == "lead" else lead.account
+        found = lead if self._entity == "lead" else known.accounts.get(lead.account or "")
+        # A value that was fixed at creation is known from then on.
+        if found is None or (found.created or 0) >= at:
+            row: list[Any] = [None] * len(self._fields)
+        else:
+            row = list(map(found.attributes.get, self._fields))
+        for name, changes in changed.get((self._entity, entity_id), ()):
+            for place in self._places.get(name, ()):
+                row[place] = _last(changes, at)
+        return row
 
-    def _changed(self, changes: Sequence[tuple[Any, ...]], place: int) -> Any:
-        """Read a field's history through the same kernel as everything else."""
-        rows = sorted(changes, key=itemgetter(0, 1, 2))
-        codes = [-1 if row[3] is None else code for code, row in enumerate(rows)]
-        log = sorted_log(
-            group=np.zeros(len(rows), dtype=np.int64),
-            groups=1,
-            occurred=np.array([row[0] for row in rows], dtype=np.int64),
-            recorded=np.array([row[1] for row in rows], dtype=np.int64),
-            encoded=[(np.array(codes, dtype=np.int32), np.empty(0, dtype=object))],
-            numbers=[],
-            member=np.zeros(len(rows), dtype=np.int32),
-            members=0,
-        )
-        at = self._plan.run(
-            log, group=np.zeros(1, dtype=np.int64), as_of=self._as_of[place : place + 1]
-        )
-        code = int(at[0, 0])
-        return None if code < 0 else rows[code][3]
+
+_Changes = Mapping[tuple[str, str | None], Sequence[tuple[str, Sequence[Change]]]]
+"""Fields with a history, and that history, of each lead and account by entity and id."""
+
+
+def _by_entity(known: LeadRows) -> _Changes:
+    found: dict[tuple[str, str | None], list[tuple[str, Sequence[Change]]]] = {}
+    for (entity, entity_id, name), changes in known.changes.items():
+        found.setdefault((entity, entity_id), []).append((name, changes))
+    return found
+
+
+def _last(changes: Sequence[Change], at: int) -> Any:
+    """Return the last value that was valid and recorded before a cutoff, None where none was."""
+    before = (each for each in changes if each.valid_from < at and each.recorded_at < at)
+    last = max(before, key=itemgetter(0, 1, 2), default=None)
+    return None if last is None else last.value
 
 
 def typed_plain(values: Sequence[Any], feature: Feature) -> npt.NDArray[Any]:

@@ -110,9 +110,19 @@ def encode_plain(
     values: Sequence[str | None], vocabulary: Sequence[str]
 ) -> tuple[CodeArray, npt.NDArray[np.object_]]:
     """Do as `encode` does, for few values that are in no frame."""
-    table = {value: code for code, value in enumerate(vocabulary)}
-    codes = [-1 if value is None else table.setdefault(value, len(table)) for value in values]
-    return np.array(codes, dtype=np.int32), np.array(list(table), dtype=object)
+    table = _Numbered(zip(vocabulary, range(len(vocabulary)), strict=True))
+    codes = np.fromiter(map(table.__getitem__, values), dtype=np.int32, count=len(values))
+    return codes, np.array(list(table), dtype=object)
+
+
+class _Numbered(dict[str | None, int]):
+    """Numbers values in the order in which they are first asked for; None is -1."""
+
+    def __missing__(self, value: str | None) -> int:
+        if value is None:
+            return -1
+        self[value] = len(self)
+        return self[value]
 
 
 def scaled(values: pd.Series | Sequence[float | None], scale: float) -> IntArray:

@@ -34,7 +34,7 @@ _KINDS = dict.fromkeys(OF_NUMBERS, layout.NUMBERS) | {
     "active_days": layout.DAYS,
 }
 _OUTERMOST = (layout.LAST, layout.LAST_CODE, layout.SINCE_LAST, layout.SINCE_FIRST)
-_MANY, _PIECES, _WORKERS = 20_000, 4, 2
+_FEW, _MANY, _PIECES, _WORKERS = 64, 20_000, 4, 2
 Filter = tuple[tuple[str, tuple[str, ...]], ...]
 Track = tuple[int, int, int, int]
 """Filter, kind, column and window in microseconds."""
@@ -49,8 +49,9 @@ class Plan:
     categories : the category columns that the pass reads, each with the values that its filters
         name, whose codes are therefore known before any row is seen.
     numbers : the number columns that it reads.
-    filters, tracks, wanted : the same for the kernel; `wanted.output` is the place of each
-        feature among those given to `compile_plan`.
+    filters, tracks, wanted : the same for the kernel; `wanted.output` is the line of the output
+        that each of the features given to `compile_plan` fills.
+    scales : what each of the number columns is divided by at the end.
     """
 
     categories: dict[str, tuple[str, ...]]
@@ -58,6 +59,7 @@ class Plan:
     filters: layout.Filters
     tracks: layout.Tracks
     wanted: layout.Wanted
+    scales: npt.NDArray[np.float64]
 
     def run(
         self,
@@ -67,7 +69,6 @@ class Plan:
         as_of: npt.NDArray[np.int64],
         own: npt.NDArray[np.int64] | None = None,
         out: npt.NDArray[np.float64] | None = None,
-        lines: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float64]:
         """Compute every feature of the plan for every snapshot.
 
@@ -78,7 +79,6 @@ class Plan:
         as_of : cutoffs, UTC microseconds, exclusive.
         own : the member of the group to leave out of each snapshot, -1 for nobody.
         out : float64 (lines, snapshots), written in place; made where missing.
-        lines : the line of `out` that each feature of the plan fills; their order where missing.
 
         Returns
         -------
@@ -87,25 +87,32 @@ class Plan:
         group = np.where(group < 0, len(log.rows.offsets) - 2, group)
         own = np.full_like(group, -1) if own is None else own
         out = np.empty((len(self.wanted.output), len(group))) if out is None else out
-        lines = np.arange(len(self.wanted.output)) if lines is None else lines
         order = _order(group, as_of)
-        wanted = self.wanted._replace(output=lines[self.wanted.output])
-        scales = np.array([NUMBER_SCALES[name] for name in self.numbers], dtype=np.float64)
 
         def fill(chosen: npt.NDArray[np.int64]) -> None:
             snapshots = layout.Snapshots(group[chosen], as_of[chosen], own[chosen], chosen)
             kernel.aggregate(
-                log.rows, log.members, self.filters, self.tracks, wanted, snapshots, scales, out
+                log.rows,
+                log.members,
+                self.filters,
+                self.tracks,
+                self.wanted,
+                snapshots,
+                self.scales,
+                out,
             )
 
         in_parallel(fill, _pieces(order, group), _WORKERS)
         return out
 
 
-def compile_plan(features: Sequence[Feature]) -> Plan:
+def compile_plan(features: Sequence[Feature], lines: Sequence[int] | None = None) -> Plan:
     """Compile the features of one source.
 
-    The features must have passed `features.checking.check`.
+    Parameters
+    ----------
+    features : they have passed `features.checking.check`.
+    lines : the line of the output that each of them fills; their order where missing.
     """
     filters = sorted({_filter(feature) for feature in features})
     mentioned: dict[str, set[str]] = {}
@@ -124,8 +131,8 @@ def compile_plan(features: Sequence[Feature]) -> Plan:
     tracks = sorted(set(followed))
     wanted = [
         (OPERATIONS[feature.aggregate], tracks.index(track), column, output)
-        for output, (feature, track, column) in enumerate(
-            zip(features, followed, columns, strict=True)
+        for feature, track, column, output in zip(
+            features, followed, columns, lines or range(len(features)), strict=True
         )
     ]
     return Plan(
@@ -134,6 +141,7 @@ def compile_plan(features: Sequence[Feature]) -> Plan:
         _compile_filters(filters, categories),
         _compile_tracks(tracks, len(filters), {w[1] for w in wanted if w[0] in _OUTERMOST}),
         layout.Wanted(*_columns(wanted, 4)),
+        np.array([NUMBER_SCALES[name] for name in numbers], dtype=np.float64),
     )
 
 
@@ -151,6 +159,8 @@ def _pieces(
 
 def _order(group: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Sort snapshots by group and cutoff, unless they are."""
+    if len(group) < _FEW:
+        return np.lexsort((as_of, group)).astype(np.int64)
     ahead = np.diff(group)
     if ((ahead > 0) | ((ahead == 0) & (np.diff(as_of) >= 0))).all():
         return np.arange(len(group))

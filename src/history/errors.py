@@ -13,5 +13,9 @@ class StoreError(HistoryError):
     """The store cannot be opened, read or written."""
 
 
+class NotInPlaceError(StoreError):
+    """What was asked for takes longer than an event loop may wait: ask again in a thread."""
+
+
 class ConflictError(HistoryError):
     """Somebody else was quicker: what the writer had seen is no longer so."""

@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+import orjson
+
+from history.errors import NotInPlaceError
 from history.schema import STORED
 from history.store import Store
 
 _CHUNK = 500
+_MOST_IN_PLACE = 1_000
 _ALWAYS = frozenset({"engagement_id", "outcome_id", "lead_id", "occurred_at", "recorded_at"})
 Row = tuple[Any, ...]
 
@@ -81,6 +85,8 @@ def read_lead_rows(
     lead_ids: Iterable[str],
     account_ids: Iterable[str] = (),
     of_colleagues: Collection[str] | None = None,
+    *,
+    in_place: bool = False,
 ) -> LeadRows:
     """Read leads, their accounts, and everything that they and their colleagues did.
 
@@ -91,27 +97,29 @@ def read_lead_rows(
     account_ids : further accounts, whose leads are colleagues too.
     of_colleagues : which columns of what only colleagues did are wanted, beside ids and times;
         the others are None. All of them where missing.
+    in_place : read only what can be had at once; see `history.in_place`.
 
     Raises
     ------
     StoreError : the store cannot be read.
+    NotInPlaceError : the store would have to be waited for, or there are too many rows.
     """
     wanted = list(dict.fromkeys(lead_ids))
     mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
-    with store.cursor() as cursor:
-        ask = partial(_read, cursor, mark)
+    with store.in_place.cursor() if in_place else store.cursor() as cursor:
+        ask = partial(_read, cursor, mark, _MOST_IN_PLACE if in_place else -1)
         own = ask("leads_by_id", wanted)
         accounts = sorted({row[2] for row in own if row[2] is not None} | set(account_ids))
         colleagues = ask("leads_by_account", accounts)
         leads = {row[0]: Lead(row[1], row[2], {}) for row in colleagues}
-        leads |= {row[0]: Lead(row[1], row[2], json.loads(row[3])) for row in own}
+        leads |= {row[0]: Lead(row[1], row[2], _plain(row[3])) for row in own}
         mine = [each for each in wanted if each in leads]
         known = set(mine)
         others = [each for each in leads if each not in known]
         kept = None if of_colleagues is None else frozenset(of_colleagues) | _ALWAYS
         return LeadRows(
             leads,
-            {row[0]: Account(row[1], json.loads(row[2])) for row in ask("accounts", accounts)},
+            {row[0]: Account(row[1], _plain(row[2])) for row in ask("accounts", accounts)},
             _changes(ask("changes", [*mine, *accounts])),
             ask("engagements", mine) + ask("engagements", others, kept),
             ask("outcomes", mine) + ask("outcomes", others, kept),
@@ -146,6 +154,7 @@ def _sql(query: str, count: int, mark: str, kept: frozenset[str] | None) -> str:
 def _read(
     cursor: Any,
     mark: str,
+    most: int,
     query: str,
     ids: Sequence[str],
     kept: frozenset[str] | None = None,
@@ -155,14 +164,28 @@ def _read(
     for start in range(0, len(ids), _CHUNK):
         part = tuple(ids[start : start + _CHUNK])
         cursor.execute(_sql(query, len(part), mark, kept), part)
-        found += cursor.fetchall()
+        if most < 0:
+            found += cursor.fetchall()
+            continue
+        found += cursor.fetchmany(most + 1)
+        if len(found) > most:
+            cursor.close()
+            raise NotInPlaceError(f"more than {most} rows of {query}")
     return found
 
 
 def _changes(rows: Iterable[Row]) -> dict[tuple[str, str, str], list[Change]]:
     found: dict[tuple[str, str, str], list[Change]] = {}
     for change_id, entity, entity_id, name, value, valid_from, recorded_at in rows:
-        plain = None if value is None else json.loads(value)
+        plain = None if value is None else _plain(value)
         change = Change(valid_from, recorded_at, change_id, plain)
         found.setdefault((entity, entity_id, name), []).append(change)
     return found
+
+
+def _plain(text: str) -> Any:
+    """Read what was stored as JSON; infinities, which are none, take longer."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)

@@ -23,6 +23,7 @@ from history.erasure import (
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
+from history.in_place import InPlace
 from history.ingest_report import IngestReport, count_waiting
 from history.meta import get_meta, set_meta
 from history.moved import follow
@@ -44,8 +45,14 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.in_place = InPlace(engine)
         with self._writing() as connection:
             prepare(connection, self.name)
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self.in_place.close()
+        self.engine.dispose()
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ these columns first (`history.conform`). In memory a table is a pandas frame wit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Kind = Literal["id", "time", "category", "number", "text", "value"]
@@ -72,7 +73,7 @@ class Table:
         """Names of the columns that a source must have."""
         return tuple(column.name for column in self.columns if column.required)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all declared columns."""
         return tuple(column.name for column in self.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from scipy.stats import beta
 
 from features.declaration import Feature
 from models.calibration import Calibrator, Platt, calibrator_from_state
-from models.encoding import encode, encode_columns
+from models.encoding import encode, encode_lines
 from models.errors import ModelError
 from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
 from models.plugged import PluggedModel
@@ -69,6 +69,10 @@ class Prior:
         """Return the same log-odds for every row."""
         return np.full(len(X), logit(self.mean))
 
+    def log_odds(self, X: Floats) -> Floats:
+        """Do the same."""
+        return self.decision_function(X)
+
     def contributions(self, X: Any) -> Floats:
         """Return nothing for every feature and the log-odds as base."""
         shares = np.zeros((len(X), self.columns + 1))
@@ -106,7 +110,7 @@ class HorizonModel:
         """Return calibrated log-odds of encoded rows."""
         if not len(X):
             return np.zeros(0)
-        return self.calibrator.calibrate(self.estimator.decision_function(X))
+        return self.calibrator.calibrate(self.estimator.log_odds(X))
 
     def contributions(self, X: Floats) -> Floats:
         """Return calibrated log-odds by feature, base last; rows sum to `log_odds`."""
@@ -175,6 +179,11 @@ class ConversionModel:
         return "prior" if isinstance(self.primary.estimator, Prior) else "fitted"
 
     @property
+    def is_quick(self) -> bool:
+        """Whether a row takes microseconds; a classifier that was plugged in may take any time."""
+        return not any(isinstance(each.estimator, PluggedModel) for each in self.models)
+
+    @property
     def names(self) -> list[str]:
         """Names of the features, in the order of the columns."""
         return [feature.name for feature in self.features]
@@ -217,7 +226,15 @@ class ConversionModel:
 
     def encode_columns(self, columns: Sequence[npt.NDArray[Any]]) -> Floats:
         """Do the same for few rows in plain arrays, one for each declared feature."""
-        return encode_columns(columns, self._codes)
+        numbers = np.zeros((len(columns), len(columns[0]) if columns else 0))
+        for position, values in enumerate(columns):
+            if position not in self._codes:
+                numbers[position] = values
+        return self.encode_lines(numbers, {position: columns[position] for position in self._codes})
+
+    def encode_lines(self, numbers: Floats, texts: Mapping[int, Iterable[Any]]) -> Floats:
+        """Do the same for few rows, numbers and texts apart: see `models.encoding`."""
+        return encode_lines(numbers, texts, self._codes)
 
     @cached_property
     def _codes(self) -> Mapping[int, Mapping[str, int]]:
@@ -232,9 +249,9 @@ class ConversionModel:
 
     def probabilities_of(self, X: Floats) -> Floats:
         """Do the same for rows already encoded."""
-        columns = [expit(model.log_odds(X)) for model in self.models]
-        held = np.minimum.accumulate(np.column_stack(columns)[:, ::-1], axis=1)
-        return np.ascontiguousarray(held[:, ::-1])
+        chances = expit(np.array([model.log_odds(X) for model in self.models]))
+        held = np.minimum.accumulate(chances[::-1], axis=0)[::-1]
+        return np.ascontiguousarray(held.T)
 
     def contributions(self, values: pd.DataFrame) -> pd.DataFrame:
         """Return each feature's share of the primary log-odds, and the column ``base``.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numba import njit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -94,27 +95,38 @@ def encode(frame: pd.DataFrame, levels: dict[int, tuple[str, ...]]) -> Floats:
     return encoded
 
 
-def encode_columns(
-    columns: Sequence[npt.NDArray[Any]], codes: Mapping[int, Mapping[str, int]]
+def encode_lines(
+    numbers: Floats,
+    texts: Mapping[int, Iterable[Any]],
+    codes: Mapping[int, Mapping[str, int]],
 ) -> Floats:
     """Do as `encode` does, for few rows that are in no frame.
 
     Parameters
     ----------
-    columns : one array a feature: floats, or texts with NaN where missing.
-    codes : the code of each level, for each categorical column by position.
+    numbers : float64 (features, rows); the lines at `codes` mean nothing.
+    texts : by position, the strings of each row of a feature, NaN where missing.
+    codes : the code of each level, for each categorical feature by position.
     """
-    encoded = np.empty((len(columns[0]) if columns else 0, len(columns)))
-    for position, values in enumerate(columns):
-        known = codes.get(position)
-        if known is None:
-            encoded[:, position] = values
-        else:
-            encoded[:, position] = [
-                known.get(each, len(known)) if isinstance(each, str) else np.nan for each in values
-            ]
-    encoded[~np.isfinite(encoded)] = np.nan
+    encoded = _finite_rows(np.ascontiguousarray(numbers))
+    for position, known in codes.items():
+        encoded[:, position] = [
+            known.get(each, len(known)) if isinstance(each, str) else np.nan
+            for each in texts[position]
+        ]
     return encoded
+
+
+@njit(cache=True, nogil=True)
+def _finite_rows(lines: Floats) -> Floats:
+    """Return lines as rows, NaN in place of infinities."""
+    features, count = lines.shape
+    rows = np.empty((count, features))
+    for row in range(count):
+        for feature in range(features):
+            value = lines[feature, row]
+            rows[row, feature] = value if np.isfinite(value) else np.nan
+    return rows
 
 
 def is_plain(X: Any, width: int) -> bool:

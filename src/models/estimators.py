@@ -35,6 +35,10 @@ class Additive(Protocol):
         """Return log-odds, shape (rows,)."""
         ...
 
+    def log_odds(self, X: Floats) -> Floats:
+        """Do the same for rows that `FeatureEncoder` made, without checks."""
+        ...
+
     def contributions(self, X: Any) -> Floats:
         """Return log-odds by feature with the base last, shape (rows, features + 1)."""
         ...
@@ -70,7 +74,7 @@ class _Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # skl
 
     def decision_function(self, X: Any) -> Floats:
         """Return the log-odds of the second class, shape (rows,)."""
-        return self._log_odds(self._checked(X))
+        return self.log_odds(self._checked(X))
 
     def contributions(self, X: Any) -> Floats:
         """Return each feature's share of the log-odds, the base last; rows sum to the log-odds."""
@@ -104,8 +108,8 @@ class _Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # skl
         """Learn from codes 0 and 1."""
 
     @abstractmethod
-    def _log_odds(self, X: Floats) -> Floats:
-        """Return the log-odds of the second class, shape (rows,)."""
+    def log_odds(self, X: Floats) -> Floats:
+        """Do as `decision_function` does for rows that `FeatureEncoder` made, without checks."""
 
     @abstractmethod
     def _contributions(self, X: Floats) -> Floats:
@@ -149,7 +153,8 @@ class LogisticModel(_Binary):
         summed = np.add.reduceat(effects, self.design_.starts_, axis=1)
         return np.column_stack([summed, np.full(len(X), self.base_)])
 
-    def _log_odds(self, X: Floats) -> Floats:
+    def log_odds(self, X: Floats) -> Floats:
+        """Return the log-odds of the second class, shape (rows,), without checks."""
         return np.asarray(self._contributions(X).sum(axis=1))
 
     def state(self) -> dict[str, Any]:
@@ -259,7 +264,8 @@ class SmallBoosting(_Binary):
             **constraints,
         }
 
-    def _log_odds(self, X: Floats) -> Floats:
+    def log_odds(self, X: Floats) -> Floats:
+        """Return the log-odds of the second class, shape (rows,), without checks."""
         return _in_pieces(self.trees_.log_odds, X)
 
     def _contributions(self, X: Floats) -> Floats:
@@ -316,8 +322,9 @@ class LogitBlend(_Binary):
         self.linear_ = LogisticModel(**linear.get_params()).fit(X, y)
         self.boosting_ = SmallBoosting(**boosting.get_params()).fit(X, y)
 
-    def _log_odds(self, X: Floats) -> Floats:
-        linear, boosted = self.linear_._log_odds(X), self.boosting_._log_odds(X)
+    def log_odds(self, X: Floats) -> Floats:
+        """Return the log-odds of the second class, shape (rows,), without checks."""
+        linear, boosted = self.linear_.log_odds(X), self.boosting_.log_odds(X)
         return (1.0 - self.weight) * linear + self.weight * boosted
 
     def _contributions(self, X: Floats) -> Floats:

@@ -100,6 +100,10 @@ class PluggedModel:
         shares = self.fitted_.predict_proba(X)[:, 1]
         return np.asarray(logit(np.clip(shares, _CERTAIN, 1 - _CERTAIN)))
 
+    def log_odds(self, X: Floats) -> Floats:
+        """Do the same: scikit-learn checks rows itself."""
+        return self.decision_function(X)
+
     def contributions(self, X: Floats) -> Floats:
         """Return log-odds by feature with the base last; rows sum to `decision_function`."""
         columns = X.shape[1]

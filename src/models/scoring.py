@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from settings.agreement import GradeFloors
 from settings.settings import GradeSettings
 
 Floats = npt.NDArray[np.float64]
+_GRADES = np.array(["D", "C", "B", "A"])
 Grades = GradeSettings | GradeFloors
 """From which score, or from which probability, each grade begins."""
 
@@ -95,11 +96,12 @@ class ScoredRows:
     reasons: list[list[dict[str, Any]]]
 
 
-def score_columns(
+def score_rows(
     model: ConversionModel,
-    columns: Sequence[npt.NDArray[Any]],
+    X: Floats,
     *,
     grades: Grades,
+    columns: Callable[[], Sequence[npt.NDArray[Any]]],
     explained: int,
     top_reasons: int,
 ) -> ScoredRows:
@@ -108,15 +110,15 @@ def score_columns(
     Parameters
     ----------
     model : a conversion model.
-    columns : one array for each of its features, in their order.
+    X : the rows, encoded by it.
     grades : where each grade begins.
+    columns : gives the values that were encoded, one array a feature, if reasons name them.
     explained : how many of the rows, from the first on, are to be explained.
     top_reasons : reasons to give for each of them; 0 skips the explanation.
     """
-    X = model.encode_columns(columns)
     probabilities = model.probabilities_of(X)
     points = percentile_scores(probabilities[:, -1], model.reference)
-    given = strongest(model, X[:explained], columns, top_reasons) if top_reasons else []
+    given = strongest(model, X[:explained], columns(), top_reasons) if top_reasons else []
     graded = grade(points, probabilities[:, -1], grades)
     return ScoredRows(probabilities, points, graded, given)
 
@@ -131,9 +133,10 @@ def percentile_scores(probabilities: Floats, reference: Floats) -> Floats:
     """
     if not len(reference):
         return np.full(len(probabilities), 50.0)
-    below = np.searchsorted(reference, probabilities, side="left")
-    upto = np.searchsorted(reference, probabilities, side="right")
-    return np.asarray(np.round(50.0 * (below + upto) / len(reference), 1))
+    below = reference.searchsorted(probabilities, side="left")
+    upto = reference.searchsorted(probabilities, side="right")
+    points: Floats = 50.0 * (below + upto) / len(reference)
+    return points.round(1)
 
 
 def grade(points: Floats, chances: Floats, grades: Grades) -> npt.NDArray[np.str_]:
@@ -146,4 +149,4 @@ def grade(points: Floats, chances: Floats, grades: Grades) -> npt.NDArray[np.str
     grades : where each grade begins.
     """
     known = chances if isinstance(grades, GradeFloors) else points
-    return np.select([known >= grades.a, known >= grades.b, known >= grades.c], list("ABC"), "D")
+    return _GRADES[np.searchsorted([grades.c, grades.b, grades.a], known, side="right")]

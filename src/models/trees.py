@@ -1,61 +1,21 @@
-"""LightGBM's trees as plain arrays: the same log-odds, and exact contributions at speed.
-
-A tree's prediction is a sum over its leaves. The Shapley value of feature i in one leaf of value v
-(cover-weighted, "path-dependent", as in TreeSHAP: Lundberg et al., 2020,
-https://doi.org/10.1038/s42256-019-0138-9) is an integral over the chance t that a feature is
-known:
-
-    v * integral from 0 to 1 of (o_i - w_i) * product over j != i of (t * o_j + (1 - t) * w_j) dt
-
-where o_j says whether the row fulfils the leaf's conditions on feature j, and w_j is the share of
-the training rows that did. The integrand is a polynomial in t of a degree below the number d of
-features on the path, so that Gauss-Legendre quadrature with half as many nodes gives it exactly.
-It depends on the row only by which of the d conditions it fulfils. Compact trees have few features
-on a path, so that the answers for all 2^d ways are computed once and looked up ever after.
-"""
+"""LightGBM's trees as plain arrays: the same log-odds, and exact contributions at speed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from models.shapley import MOST_FEATURES, Leaves, answers_of, contribute, quadrature
+from models.walk import CATEGORY, MOST_CODES, NUMBER, Split, as_walk, log_odds
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MOST_CODES = 64
-_MOST_NODES = 16
 _MOST_TABLED = 8
 _BLOCK = 64
-
-
-class Leaves(NamedTuple):
-    """All leaves of all trees, with what leads to them.
-
-    Parameters
-    ----------
-    value : log-odds of each leaf.
-    first : for each leaf, and one beyond, the place of its first condition.
-    feature : of each condition, the column it looks at; each column once a leaf.
-    lower, upper : a number must lie above the one and not above the other.
-    codes : a category's code must be among these bits; used where `category`.
-    category : whether the column holds category codes.
-    missing : whether a missing value fulfils the condition.
-    share : of the training rows that fulfil it, those before it on the path being given.
-    """
-
-    value: Floats
-    first: npt.NDArray[np.int64]
-    feature: npt.NDArray[np.int64]
-    lower: Floats
-    upper: Floats
-    codes: npt.NDArray[np.uint64]
-    category: npt.NDArray[np.bool_]
-    missing: npt.NDArray[np.bool_]
-    share: Floats
 
 
 @dataclass
@@ -106,7 +66,9 @@ class CompiledTrees:
 
     def __init__(self, text: str) -> None:
         self.columns = int(text.split("max_feature_idx=", 1)[1].split("\n", 1)[0]) + 1
-        rows = [leaf for tree in _trees(text) for leaf in _leaves(tree)]
+        trees = list(_trees(text))
+        self._walk = as_walk([(_splits(tree), tree["leaf_value"]) for tree in trees])
+        rows = [leaf for tree in trees for leaf in _leaves(tree)]
         self.leaves = _as_arrays(rows)
         shares = self.leaves.share
         whole = [
@@ -114,12 +76,12 @@ class CompiledTrees:
             for n, value in enumerate(self.leaves.value)
         ]
         self.base = float(np.sum(whole))
-        self._quadrature = _quadrature()
+        self._quadrature = quadrature()
         self._start, self._answers = self._tabled()
 
     def log_odds(self, X: Floats) -> Floats:
         """Return the log-odds of encoded rows, as LightGBM sums them, tree by tree."""
-        return _log_odds(np.ascontiguousarray(X), self.leaves)
+        return log_odds(np.ascontiguousarray(X), self._walk)
 
     def contributions(self, X: Floats) -> Floats:
         """Return each feature's share of the log-odds, the base last; rows sum to `log_odds`."""
@@ -128,9 +90,7 @@ class CompiledTrees:
         for first in range(0, len(X), _BLOCK):
             rows = slice(first, first + _BLOCK)
             block = np.ascontiguousarray(X[rows])
-            _contribute(
-                block, self.leaves, self._start, self._answers, *self._quadrature, out[rows]
-            )
+            contribute(block, self.leaves, self._start, self._answers, *self._quadrature, out[rows])
         return out
 
     def _tabled(self) -> tuple[Ints, Floats]:
@@ -139,17 +99,8 @@ class CompiledTrees:
         sizes = np.where(counts <= _MOST_TABLED, counts << counts, 0)
         start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         answers = np.zeros(int(start[-1]))
-        _answers(self.leaves, start, *self._quadrature, answers)
+        answers_of(self.leaves, start, *self._quadrature, answers)
         return start, answers
-
-
-def _quadrature() -> tuple[Floats, Floats]:
-    """Return nodes and weights on [0, 1], row n for n nodes."""
-    nodes, weights = np.zeros((2, _MOST_NODES + 1, _MOST_NODES))
-    for count in range(1, _MOST_NODES + 1):
-        places, heights = np.polynomial.legendre.leggauss(count)
-        nodes[count, :count], weights[count, :count] = (places + 1) / 2, heights / 2
-    return nodes, weights
 
 
 def _trees(text: str) -> Iterator[_Tree]:
@@ -200,16 +151,44 @@ def _with(
 
 
 def _narrow(known: _Condition, threshold: float, decision: int, *, left: bool) -> None:
-    missing_type, missing_left = decision >> 2 & 3, bool(decision & 2)
-    if missing_type == 1:
-        raise UnknownTreeError("zeros read as missing values")
-    if missing_type == 0:  # LightGBM then reads a missing value as 0
-        missing_left = threshold >= 0.0
-    known.missing = known.missing and missing_left == left
+    known.missing = known.missing and _missing_left(threshold, decision) == left
     if left:
         known.upper = min(known.upper, threshold)
     else:
         known.lower = max(known.lower, threshold)
+
+
+def _missing_left(threshold: float, decision: int) -> bool:
+    """Tell where LightGBM sends a missing number."""
+    missing_type = decision >> 2 & 3
+    if missing_type == 1:
+        raise UnknownTreeError("zeros read as missing values")
+    # Without a missing value in training, one is read as 0.
+    return threshold >= 0.0 if missing_type == 0 else bool(decision & 2)
+
+
+def _splits(tree: _Tree) -> list[Split]:
+    """Return the inner nodes of a tree; the root is the first."""
+    if int(tree["num_leaves"][0]) == 1:
+        return []
+    found = []
+    for node, (feature, left, right) in enumerate(
+        zip(tree["split_feature"], tree["left_child"], tree["right_child"], strict=True)
+    ):
+        threshold, decision = tree["threshold"][node], int(tree["decision_type"][node])
+        category = bool(decision & 1)
+        found.append(
+            Split(
+                int(feature),
+                CATEGORY if category else NUMBER,
+                threshold,
+                _bits(tree, int(threshold)) if category else 0,
+                not category and _missing_left(threshold, decision),
+                int(left),
+                int(right),
+            )
+        )
+    return found
 
 
 def _bits(tree: _Tree, place: int) -> int:
@@ -226,8 +205,8 @@ def _bits(tree: _Tree, place: int) -> int:
 def _as_arrays(rows: list[tuple[float, dict[int, _Condition]]]) -> Leaves:
     conditions = [pair for _, path in rows for pair in sorted(path.items())]
     counts = [len(path) for _, path in rows]
-    if max(counts, default=0) > 2 * _MOST_NODES:
-        raise UnknownTreeError(f"more than {2 * _MOST_NODES} features on a path")
+    if max(counts, default=0) > MOST_FEATURES:
+        raise UnknownTreeError(f"more than {MOST_FEATURES} features on a path")
 
     def column(name: str, dtype: Any) -> npt.NDArray[Any]:
         return np.array([getattr(condition, name) for _, condition in conditions], dtype=dtype)
@@ -243,99 +222,3 @@ def _as_arrays(rows: list[tuple[float, dict[int, _Condition]]]) -> Leaves:
         missing=column("missing", np.bool_),
         share=column("share", np.float64),
     )
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _fulfilled(x: float, leaves: Leaves, k: int) -> bool:
-    """Say whether a value meets a condition; codes that are no code count as missing."""
-    if np.isnan(x):
-        return leaves.missing[k]
-    if not leaves.category[k]:
-        return leaves.lower[k] < x <= leaves.upper[k]
-    if x < 0.0 or x >= 64.0:
-        return leaves.missing[k]
-    return (leaves.codes[k] >> np.uint64(x)) & np.uint64(1) == np.uint64(1)
-
-
-@numba.njit(nogil=True, cache=True)
-def _log_odds(X: Floats, leaves: Leaves) -> Floats:
-    out = np.zeros(len(X))
-    for row in range(len(X)):
-        total = 0.0
-        for leaf in range(len(leaves.value)):
-            reached = True
-            for k in range(leaves.first[leaf], leaves.first[leaf + 1]):
-                if not _fulfilled(X[row, leaves.feature[k]], leaves, k):
-                    reached = False
-                    break
-            if reached:
-                total += leaves.value[leaf]
-        out[row] = total
-    return out
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _shapley(
-    met: Floats, shares: Floats, value: float, nodes: Floats, weights: Floats, found: Floats
-) -> None:
-    """Write the Shapley value of each feature of a leaf; `met` is 1 where its condition is."""
-    count = len(shares)
-    half = (count + 1) // 2
-    found[:count] = 0.0
-    for node in range(half):
-        t = nodes[half, node]
-        product = value * weights[half, node]
-        for i in range(count):
-            product *= t * met[i] + (1.0 - t) * shares[i]
-        for i in range(count):
-            found[i] += product / (t * met[i] + (1.0 - t) * shares[i])
-    for i in range(count):
-        found[i] *= met[i] - shares[i]
-
-
-@numba.njit(nogil=True, cache=True)
-def _answers(leaves: Leaves, start: Ints, nodes: Floats, weights: Floats, out: Floats) -> None:
-    """Write the Shapley values of every leaf with few features, for each way to meet them."""
-    met, found = np.empty(2 * _MOST_NODES), np.empty(2 * _MOST_NODES)
-    for leaf in range(len(leaves.value)):
-        first, end = leaves.first[leaf], leaves.first[leaf + 1]
-        count = end - first
-        if count == 0 or start[leaf + 1] == start[leaf]:
-            continue
-        for way in range(1 << count):
-            for i in range(count):
-                met[i] = float(way >> i & 1)
-            _shapley(met, leaves.share[first:end], leaves.value[leaf], nodes, weights, found)
-            place = start[leaf] + way * count
-            out[place : place + count] = found[:count]
-
-
-@numba.njit(nogil=True, cache=True)
-def _contribute(
-    X: Floats,
-    leaves: Leaves,
-    start: Ints,
-    answers: Floats,
-    nodes: Floats,
-    weights: Floats,
-    out: Floats,
-) -> None:
-    met, found = np.empty(2 * _MOST_NODES), np.empty(2 * _MOST_NODES)
-    for leaf in range(len(leaves.value)):
-        first, end = leaves.first[leaf], leaves.first[leaf + 1]
-        count, tabled = end - first, start[leaf + 1] > start[leaf]
-        for row in range(len(X)):
-            way = 0
-            for i in range(count):
-                if _fulfilled(X[row, leaves.feature[first + i]], leaves, first + i):
-                    way |= 1 << i
-            if tabled:
-                place = start[leaf] + way * count
-                for i in range(count):
-                    out[row, leaves.feature[first + i]] += answers[place + i]
-                continue
-            for i in range(count):
-                met[i] = float(way >> i & 1)
-            _shapley(met, leaves.share[first:end], leaves.value[leaf], nodes, weights, found)
-            for i in range(count):
-                out[row, leaves.feature[first + i]] += found[i]

@@ -64,9 +64,10 @@ def test_a_new_lead_is_added_as_described(stored):
 
 def test_attributes_of_a_known_lead_are_its_values_at_the_cutoff(stored):
     changes = assembled(stored, [wanted("ann", attributes={"source": "fair"})]).changes
-    (change,) = changes["lead", "ann", "source"]
-    assert change.value == "fair"
-    assert change.valid_from == NOW.value // 1000 - 1
+    born, told = changes["lead", "ann", "source"]
+    assert (born.value, told.value) == ("web", "fair")
+    assert born.valid_from == born.recorded_at == stored.leads["ann"].created
+    assert told.valid_from == NOW.value // 1000 - 1
     assert stored.changes == {}
 
 

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from history import TABLES, HistoryError
+from history.history import micros
 from serving.body import instant, understand
 from serving.contract import LeadToScore
 
@@ -49,12 +50,12 @@ def test_a_lead_named_by_id_alone_has_no_body():
 def test_a_new_lead_comes_into_being_with_its_first_engagement():
     touch = {"occurred_at": "2025-06-01T00:00:00Z", "kind": "visit"}
     (wanted,), _ = understood(lead(engagements=[touch]))
-    assert wanted.created_at == pd.Timestamp("2025-06-01", tz="UTC")
+    assert wanted.created == micros(pd.Timestamp("2025-06-01", tz="UTC"))
 
 
 def test_a_new_lead_without_engagements_came_into_being_just_now():
     (wanted,), _ = understood(lead(attributes={"source": "web"}))
-    assert wanted.created_at == NOW - pd.Timedelta(microseconds=1)
+    assert wanted.created == micros(NOW) - 1
 
 
 def test_numbers_are_read_as_the_store_gives_them_back():

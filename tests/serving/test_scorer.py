@@ -1,9 +1,15 @@
+import asyncio
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from features import compute_features, open_leads
 from history import Sample
 from models import score
+from serving.app import scores_of
+from serving.assembly import assembled, stored_rows
+from serving.body import understand
 from serving.contract import LeadToScore
 from serving.desk import Desk
 
@@ -95,3 +101,50 @@ def test_probabilities_never_fall_with_the_horizon(desk: Desk, some_open, now):
     for answer in scored(desk, [{"lead_id": lead} for lead in some_open], now):
         chances = [each.probability for each in answer.probabilities]
         assert chances == sorted(chances)
+
+
+def test_a_known_lead_had_its_fixed_values_until_a_request_tells_others(empty_desk: Desk, now):
+    source = next(
+        feature.column
+        for feature in empty_desk.scorer.champion.model.features
+        if feature.source == "lead" and feature.categorical
+    )
+    born = {"created_at": "2025-11-01T08:00:00Z", source: "referral"}
+    empty_desk.write("leads", [{"lead_id": "L1", **born}])
+    changed = {"lead_id": "L1", "attributes": {source: "web"}}
+    store, engine = empty_desk.store, empty_desk.scorer.engine
+    (wanted,), _ = understand([(0, LeadToScore.model_validate(changed))], now, None)
+    known = assembled(stored_rows(store, [wanted]), [wanted])
+    values = engine.compute(known, ["L1", "L1"], np.array([wanted.cutoff, wanted.cutoff - 1]))
+    place = next(n for n, each in enumerate(engine.features) if each.column == source)
+    assert values.texts[place].tolist() == ["web", "referral"]
+
+
+def test_one_lead_in_place_is_scored_as_in_a_thread(client, desk: Desk, some_open, monkeypatch):
+    body = {"leads": [{"lead_id": some_open[0]}], "top_reasons": 3}
+    in_thread = []
+    monkeypatch.setattr("serving.app.asyncio.to_thread", spied(asyncio.to_thread, in_thread))
+    at_once = client.post("/score", json=body).json()
+    assert scores_of not in in_thread
+    monkeypatch.setattr("history.lead_rows._MOST_IN_PLACE", 0)
+    assert client.post("/score", json=body).json() == at_once
+    assert in_thread.count(scores_of) == 1
+
+
+def test_a_plugged_classifier_does_not_hold_up_the_loop(client, desk: Desk, some_open, monkeypatch):
+    in_thread = []
+    monkeypatch.setattr("serving.app.asyncio.to_thread", spied(asyncio.to_thread, in_thread))
+    monkeypatch.setattr("models.conversion.ConversionModel.is_quick", False)
+    answer = client.post("/score", json={"leads": [{"lead_id": some_open[0]}]})
+    assert answer.status_code == 200
+    assert in_thread.count(scores_of) == 1
+
+
+def spied(to_thread, seen):
+    """Return `to_thread`, noting what it is asked to do."""
+
+    async def spy(work, *what, **more):
+        seen.append(work)
+        return await to_thread(work, *what, **more)
+
+    return spy
