@@ -21,7 +21,7 @@ from parts.model_rivals import RIVALS, SLOW, STRONG, labels_of
 from parts.model_sets import Problem, problems
 
 from models import tune
-from models.metrics import figures, group_weights
+from models.metrics import chance_error, figures, group_weights
 from models.plots import evaluation_plots
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
@@ -61,6 +61,11 @@ def compare(problem: Problem, rivals: list[str]) -> str:
         cells = [_interval(draws[metric]) for metric in METRICS]
         gain = "" if name == MODEL else _interval(draws["log_loss"] - found[MODEL]["log_loss"])
         lines.append(f"| {name} | {' | '.join(cells)} | {gain} | {seconds[name]:.0f} |")
+    mean, low, high = chance_error(np.append(forecasts[MODEL], settled))
+    lines.append(
+        f"\nA forecast that is exactly right would show a calibration error of {mean:.4f} "
+        f"({low:.4f} to {high:.4f}) on these rows, by chance alone."
+    )
     strong = [name for name in rivals if name in STRONG]
     if strong:
         best = min(strong, key=lambda name: found[name]["log_loss"][0])

@@ -70,7 +70,7 @@ class Smarketing:
         self.outbox.start()
         gc.collect()
         gc.freeze()
-        # A request leaves no cycles behind: what looks for them after each costs more than it finds.
+        # A request leaves no cycles behind: looking for them after each costs more than it finds.
         gc.set_threshold(50_000, 20, 50)
 
     @bentoml.on_shutdown

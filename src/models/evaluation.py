@@ -22,7 +22,7 @@ from models.capacity import weekly_wins
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.fairness import COLUMNS as GROUPS
-from models.metrics import METRICS, figures, gain_curve, group_weights, mass_bins
+from models.metrics import METRICS, chance_error, figures, gain_curve, group_weights, mass_bins
 from models.splits import Holdout, Mask, instants, unseen_groups
 
 Floats = npt.NDArray[np.float64]
@@ -170,6 +170,7 @@ def evaluate(
     joined = [_concat(tables) for tables in zip(*parts, strict=True)]
     segments, weekly = judge.parts(test.horizons[-1])
     figures, counts, reliability, gain = joined
+    notes = (*notes, *judge.chance(test.horizons[-1]))
     return Evaluation(
         figures, counts, reliability, gain, capacity, notes, segments=segments, weekly=weekly
     )
@@ -232,6 +233,18 @@ class _Judge:
         return (
             breakdown(forecasts[MODEL], y, judged, seed=seed),
             weekly_wins(forecasts, y, judged, capacity=self.capacity, seed=seed),
+        )
+
+    def chance(self, horizon: int) -> tuple[str, ...]:
+        """Say what calibration error chance alone gives, where one is told at all."""
+        judged, forecasts, _ = self._forecasts(horizon)
+        y = judged.labels[horizon].to_numpy(dtype=np.float64)
+        if not _LEAST_WINS <= y.sum() < len(y):
+            return ()
+        mean, low, high = chance_error(forecasts[MODEL], *self.group_draws)
+        return (
+            f"On these {len(y):,} snapshots chance alone gives a forecast that is exactly right a "
+            f"calibration error of {mean:.3f} ({low:.3f} to {high:.3f}).",
         )
 
     @cache  # noqa: B019  a judge lives as long as one evaluation

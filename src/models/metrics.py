@@ -81,6 +81,30 @@ def mass_bins(p: Floats, bins: int = BINS) -> npt.NDArray[np.int64]:
     return np.searchsorted(edges, p, side="right").astype(np.int64)
 
 
+def chance_error(p: Floats, draws: int = 200, seed: int = 7) -> tuple[float, float, float]:
+    """Return the calibration error that chance alone gives forecasts that are exactly right.
+
+    Few rows stray from any promise: on a thousand the expected error is above 0.02, however good
+    the forecast, and no figure below it tells one forecast from another (Broecker and Smith, 2007,
+    https://doi.org/10.1175/WAF993.1, draw their bars so).
+
+    Parameters
+    ----------
+    p : forecasts, one per row.
+    draws, seed : of the outcomes, drawn as the forecasts say.
+
+    Returns
+    -------
+    The mean, and the ends of the central 95 %.
+    """
+    rng = np.random.default_rng(seed)
+    member = np.eye(BINS)[mass_bins(p)]
+    drawn = (rng.random((draws, len(p))) < p).astype(np.float64)
+    errors = np.abs((drawn - p) @ member).sum(axis=1) / len(p)
+    low, high = np.quantile(errors, [0.025, 0.975])
+    return float(errors.mean()), float(low), float(high)
+
+
 def gain_curve(p: Floats, y: Floats, points: int = 101) -> tuple[Floats, Floats]:
     """Return shares of rows worked, best first, and the shares of all wins that they hold."""
     worked = np.linspace(0, 1, points)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from models.metrics import figures, gain_curve, group_weights
+from models.metrics import chance_error, figures, gain_curve, group_weights
 
 rows = st.lists(
     st.tuples(st.integers(1, 19), st.booleans(), st.integers(0, 3)), min_size=2, max_size=60
@@ -66,3 +66,21 @@ def test_perfect_foresight_finds_all_wins_first():
     y = np.array([1.0, 0.0] * 50)
     worked, won = gain_curve(y, y)
     assert won[np.searchsorted(worked, 0.5)] == pytest.approx(1.0)
+
+
+def test_chance_alone_gives_what_a_right_forecast_shows():
+    rng = np.random.default_rng(3)
+    p = rng.beta(2, 5, 1_300)
+    mean, low, high = chance_error(p, draws=2_000)
+    ones = np.ones((1, len(p)))
+    shown = [
+        figures(p, (rng.random(len(p)) < p) * 1.0, ones, 0.1)["calibration_error"][0]
+        for _ in range(400)
+    ]
+    assert mean == pytest.approx(np.mean(shown), rel=0.05)
+    assert np.mean([low <= each <= high for each in shown]) > 0.9
+    # A hundredfold of rows is a tenth of the chance.
+    assert chance_error(np.tile(p, 100), draws=50)[0] == pytest.approx(mean / 10, rel=0.1)
+    # Forecasts that are wrong show more than chance does.
+    wrong = figures(p, (rng.random(len(p)) < p / 2) * 1.0, ones, 0.1)["calibration_error"][0]
+    assert wrong > high
