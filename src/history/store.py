@@ -13,13 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from history.conform import conform
 from history.engine import open_engine
-from history.erasure import (
-    Receipt,
-    erase,
-    forget_moves,
-    readmit,
-    without_erased,
-)
+from history.erasure import Receipt, erase, hold_erasures, readmit, without_erased
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
@@ -74,7 +68,7 @@ class Store:
         SourceError : the source breaks a contract as a whole.
         StoreError : the store cannot be written.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             extract = follow(connection, extract)
             conformed = {
                 name: conform(
@@ -94,7 +88,6 @@ class Store:
                 name: self._write(connection, name, extract, each, now)
                 for name, each in conformed.items()
             }
-            forget_moves(connection)
             self._remember(connection, extract)
             waiting = count_waiting(connection)
         return IngestReport(extract.format, counts, rejects, extract.notes, waiting)
@@ -122,7 +115,7 @@ class Store:
         The counts, and the rows that were set aside.
         """
         conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
-        with self._writing() as connection:
+        with self.writing() as connection:
             conformed = without_erased(connection, conformed)
             written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
@@ -203,9 +196,15 @@ class Store:
             named = get_meta(connection, "current_only") or []
         return History.from_frames(frames, observed_until=observed_until, current_only=named)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Open a transaction: all of it is there at the end, or none. SQLite has one writer."""
-        return self._writing()
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction: all of it is there at the end, or none. SQLite has one writer.
+
+        Nobody is erased meanwhile, so that who asks `kept_out` may write by the answer.
+        """
+        with self._writing() as connection:
+            hold_erasures(connection)
+            yield connection
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a connection that takes no lock of a writer."""
@@ -262,18 +261,17 @@ class Store:
 
         Raises
         ------
-        StoreError : no such lead.
+        StoreError : no such lead, a row names it still, or somebody has been writing for longer
+            than half a minute; nothing was erased.
         """
         with self._writing() as connection:
             receipt = erase(connection, lead_id)
             if not any(receipt.removed.values()):
                 raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
-            if any(receipt.found_after.values()):
-                raise StoreError(f"{self.name}: {lead_id!r} is still named; nothing was erased")
         return receipt
 
-    def readmit(self, lead_id: str) -> bool:
-        """Let rows of a person who was erased in again; tell whether they were kept out."""
+    def readmit(self, lead_id: str) -> int:
+        """Let rows of an erased person in again; return how many linked ids were kept out."""
         with self._writing() as connection:
             return readmit(connection, lead_id)
 
