@@ -6,7 +6,7 @@ making alone would take longer than a request may.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.attributes import typed
+from features.attributes import field_of, missing, typed
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.compute import Cutoffs, Pass, evaluate, lines_of
 from features.declaration import Feature
@@ -49,13 +49,15 @@ class LiveEngine:
     Parameters
     ----------
     features : the declarations, in the order of the columns wanted.
+    personal : ``table.column`` of attributes whose values are treated as missing, whoever tells
+        them: for a model that was trained before they were marked.
 
     Raises
     ------
     ValueError : the declarations contradict themselves; see `features.checking`.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], personal: Collection[str] = ()) -> None:
         check(features)
         self.features = tuple(features)
         self._plans: dict[str, tuple[Plan, tuple[Feature, ...]]] = {}
@@ -65,7 +67,9 @@ class LiveEngine:
                 self._plans[source] = (compile_plan(ours), ours)
         self._lines = lines_of(features)
         self._texts = [feature.is_text for feature in features]
-        self._attributes = [each for each in features if each.source in ("lead", "account")]
+        attributes = [each for each in features if each.source in ("lead", "account")]
+        self._attributes = [each for each in attributes if field_of(each) not in personal]
+        self._hidden = [each for each in attributes if field_of(each) in personal]
         self._stage = compile_plan([STAGE_FEATURE])
         self._value = compile_plan([_VALUE])
 
@@ -97,6 +101,7 @@ class LiveEngine:
         }
         reader = _Attributes(known, lead_ids, as_of, self._value)
         attributes = reader.all(self._attributes)
+        attributes |= {each.name: missing(each, len(as_of)) for each in self._hidden}
         out, strings = evaluate(
             self.features, self._lines, passes, cutoffs, lambda each: attributes[each.name]
         )

@@ -21,6 +21,7 @@ from history.ingest_report import IngestReport, count_waiting
 from history.meta import get_meta, set_meta
 from history.moved import follow
 from history.opening import prepare
+from history.personal import mark, unusable
 from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
@@ -34,12 +35,14 @@ class Store:
     Parameters
     ----------
     engine : on SQLite or PostgreSQL; `open_store` makes one from a URL.
+    personal : as in `open_store`.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, personal: Collection[str] = ()) -> None:
         self.engine = engine
         with self._writing() as connection:
             prepare(connection, self.name)
+            mark(connection, personal)
 
     @property
     def name(self) -> str:
@@ -140,13 +143,15 @@ class Store:
         """
         with self._reading() as connection:
             told = get_meta(connection, "observed_until")
-            named = set(get_meta(connection, "current_only") or []) | set(current_only)
+            named, personal = unusable(connection)
         frames = read_tables(self.engine)
         if frames["leads"].empty:
             raise StoreError(
                 f"{self.name}: the history is empty; fill it with: smarketing ingest SOURCE"
             )
-        history = History.from_frames(frames, current_only=named)
+        history = History.from_frames(
+            frames, current_only=named.union(current_only), personal=personal
+        )
         until = observed_until
         if until is None and told is not None:
             until = max(
@@ -155,20 +160,22 @@ class Store:
         return history if until is None else replace(history, observed_until=until)
 
     def live_history(self, observed_until: pd.Timestamp) -> History:
-        """Read everything beside the writers, as a service does.
+        """Read everything beside the writers, as a service does; personal fields are left out.
 
         Parameters
         ----------
         observed_until : what the history says of its own end.
         """
         with self._reading() as connection:
-            named = get_meta(connection, "current_only") or []
+            named, personal = unusable(connection)
         with self.cursor() as cursor:
             frames = read_beside_writers(cursor)
-        return History.from_frames(frames, observed_until=observed_until, current_only=named)
+        return History.from_frames(frames, observed_until, named, personal).without_personal()
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
         """Read the history of a few leads and of their colleagues, for one request.
+
+        Personal fields are left out.
 
         Parameters
         ----------
@@ -193,8 +200,8 @@ class Store:
                     for name in ("engagements", "outcomes", "dispositions")
                 },
             }
-            named = get_meta(connection, "current_only") or []
-        return History.from_frames(frames, observed_until=observed_until, current_only=named)
+            named, personal = unusable(connection)
+        return History.from_frames(frames, observed_until, named, personal).without_personal()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -313,19 +320,21 @@ class Store:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def open_store(url: str, patience_s: float | None = None) -> Store:
+def open_store(url: str, patience_s: float | None = None, personal: Collection[str] = ()) -> Store:
     """Open the store at a SQLAlchemy URL, and make it where there is none.
 
     Parameters
     ----------
     url : ``sqlite:///folder/file.db`` or ``postgresql+psycopg://user@host/database``.
     patience_s : as in `open_engine`.
+    personal : ``table.column`` of attributes that every reader is to treat as personal from now
+        on, beside those that were marked before; `history.personal.unmark` takes a mark away.
 
     Raises
     ------
     StoreError : the URL is of no database that we know, or the database cannot be opened.
     """
-    return Store(open_engine(url, patience_s))
+    return Store(open_engine(url, patience_s), personal)
 
 
 @contextmanager
