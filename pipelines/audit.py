@@ -113,11 +113,11 @@ def _history(
     zone = timezone or settings.history.timezone
     check_zone(zone)
     with TemporaryDirectory() as folder:
-        store = open_store(f"sqlite:///{folder}/audit.db")
+        store = open_store(f"sqlite:///{folder}/audit.db", personal=settings.history.personal)
         report = store.ingest(read(source, format, zone), now=context.now(), timezone=zone)
         if report.rejects:
             context.note(f"{len(report.rejects):,} rows of {source} could not be read")
-        return store.history(current_only=settings.history.unusable)
+        return store.history(current_only=settings.history.current_only)
 
 
 def _print(report: AuditReport, out: Path | None) -> None:

@@ -336,6 +336,18 @@ def erase(
 
 
 @app.command()
+def personal(
+    unmark: Annotated[
+        str | None, typer.Option(help="A field that is not personal after all: table.column.")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Show which fields are marked as personal, or take the mark of one away."""
+    _verb("personal").run(Settings.load(config), remove=unmark, as_json=as_json)
+
+
+@app.command()
 def backup(
     out: Annotated[Path, typer.Option(help="File to write, as in smarketing-backup.zip.")],
     as_json: AsJson = False,

@@ -60,15 +60,15 @@ def instant(text: str, name: str, timezone: str | None) -> pd.Timestamp:
 
 
 def store_of(settings: Settings) -> Store:
-    """Open the configured store."""
-    return open_store(settings.history.url)
+    """Open the configured store, which keeps what the settings mark as personal."""
+    return open_store(settings.history.url, personal=settings.history.personal)
 
 
 def history_of(settings: Settings, store: Store) -> History:
     """Read the configured history, as complete as the settings say."""
     told = settings.history.observed_until
     until = None if told is None else pd.Timestamp(told).tz_convert("UTC").as_unit("us")
-    return store.history(until, settings.history.unusable)
+    return store.history(until, settings.history.current_only)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from history.conform import conform
 from history.extract import Extract
 from history.mapping import Mapping
 from history.mapping.declaration import Cell
+from history.moved import as_they_became
 from history.rejects import Conformed
 from history.sources import Reader
 from history.sources.mapped import MappedReader
@@ -25,6 +26,7 @@ def show(reader: Reader, extract: Extract, timezone: str | None, *, as_json: boo
     ------
     SourceError : the source breaks a contract as a whole.
     """
+    extract = as_they_became(extract)
     conformed = {
         name: conform(
             TABLES[name],

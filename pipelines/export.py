@@ -41,7 +41,7 @@ def run(
     with context.working("exporting") as (progress, task):
         history = context.history_of(settings, context.store_of(settings))
         progress.update(task, description="replacing names")
-        made = pseudonymous(history, key, settings.history.personal)
+        made = pseudonymous(history, key)
         facts = {
             "made_at": context.now().isoformat(),
             "observed_until": made.history.observed_until.isoformat(),

@@ -92,7 +92,7 @@ class Life:
         self.settings, self.begin, self.per_week = settings, begin, per_week
         self.queue: list[pd.DataFrame] = []
         self._history = history
-        self._store = open_store(settings.history.url)
+        self._store = open_store(settings.history.url, personal=settings.history.personal)
         self._registry = registry_of(settings)
         self._first: ConversionModel | None = None
         self._handed: set[str] = set()

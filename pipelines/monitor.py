@@ -45,7 +45,7 @@ def run(
         if as_of is not None:
             moment = context.instant(as_of, "--as-of", settings.history.timezone)
         progress.update(task, description="comparing")
-        report = monitor(history, moment, **settings.monitoring.model_dump())
+        report = monitor(history.without_personal(), moment, **settings.monitoring.model_dump())
         served = read_promises(store, horizons=wanted.horizons) if filed is None else filed
         asked: dict[str, Any] = {"horizons": wanted.horizons, "target": wanted.target}
         outcomes = told(served, history, moment, **asked)

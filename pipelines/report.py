@@ -67,6 +67,7 @@ def write(
     -------
     The page to open.
     """
+    history = history.without_personal()
     situation = _situation(settings, registry, version, history, store)
     foot = (
         f"As of {situation.now:%d %B %Y %H:%M} UTC, scored by version {situation.version}. "

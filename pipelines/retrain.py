@@ -13,6 +13,7 @@ from history.score_log import read_promises
 from models import ConversionModel
 from models.errors import ModelError
 from models.evaluation import evaluate
+from models.personal import personal_fields
 from models.promotion import Decision, learned_until
 from models.recalibration import known_at, recalibrate
 from models.registry import Registry
@@ -86,7 +87,9 @@ def run(
         history = context.history_of(settings, store)
         served = read_promises(store, horizons=settings.training.horizons)
     with context.working("asking the monitor"):
-        report = monitor(history, history.observed_until, **settings.monitoring.model_dump())
+        report = monitor(
+            history.without_personal(), history.observed_until, **settings.monitoring.model_dump()
+        )
     done = retrain(
         settings,
         history,
@@ -170,6 +173,7 @@ def _ruling(
         return rule(settings.retraining, Reign(), end, force=force)
     known = [instant for instant in map(learned_to, every) if instant is not None]
     trained_until = pd.Timestamp(champion.tags["trained_until"])
+    personal = _personal(registry, champion, history)
     reign = Reign(
         champion.version,
         trained_until,
@@ -181,6 +185,8 @@ def _ruling(
             horizon=wanted.horizons[-1],
             target=wanted.target,
         ),
+        personal,
+        relearned=bool(personal) and not _personal(registry, every[0], history),
     )
     ours = served[(served["model_version"] == str(champion.version)).to_numpy()]
     promises = kept_promises(
@@ -194,11 +200,16 @@ def _ruling(
     return rule(settings.retraining, reign, end, alerts=alerts, promises=promises, force=force)
 
 
+def _personal(registry: Registry, version: ModelVersion, history: History) -> tuple[str, ...]:
+    """Return the fields of a version that are personal; models are read only where some are."""
+    return personal_fields(registry.load(version), history.personal) if history.personal else ()
+
+
 def _training_set(settings: Settings, registry: Registry, history: History) -> TrainingSet:
-    """Return the snapshots of the history with the champion's features."""
+    """Return the snapshots of the history with the champion's features, as it is served them."""
     wanted = settings.training
     return build_training_set(
-        history,
+        history.without_personal(),
         registry.load().features,
         target=wanted.target,
         horizons=wanted.horizons,

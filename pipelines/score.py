@@ -19,8 +19,10 @@ from history import History, Store
 from history.extent import lead_pages, observed_until
 from history.history import micros
 from history.lead_rows import read_lead_rows
+from history.personal import marked
 from history.teamwork import agreements
 from models import ConversionModel, Scores, score
+from models.personal import outdated
 from models.scoring import Grades, score_rows
 from pipelines import context, output
 from pipelines.failures import UsageError
@@ -58,6 +60,10 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
     if next(lead_pages(store, moment, 1), None) is None:
         raise UsageError(f"--as-of: {moment.isoformat()} lies before the first lead")
     model = registry.load(champion)
+    with store.reading() as connection:
+        personal = marked(connection)
+    if problem := outdated(model, str(champion.version), personal):
+        context.note(problem)
     schema = _schema(model.horizons)
     count = 0
     grades = in_force(agreements(store), settings.agreement).grades(settings.grades)
@@ -66,7 +72,9 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
         TemporaryDirectory(dir=out.parent, prefix=".scores-") as scratch,
     ):
         with pq.ParquetWriter(Path(scratch) / "scored.parquet", schema) as writer:
-            for page in _pages(store, model, grades, moment, str(champion.version), top_reasons):
+            for page in _pages(
+                store, model, grades, moment, str(champion.version), top_reasons, personal
+            ):
                 writer.write_table(page)
                 count += len(page)
                 progress.update(task, description=f"scoring: {count:,} leads")
@@ -91,10 +99,11 @@ def _pages(
     as_of: pd.Timestamp,
     version: str,
     top_reasons: int,
+    personal: frozenset[str],
 ) -> Iterator[pa.Table]:
     """Yield the scores of the open leads, page by page."""
     schema = _schema(model.horizons)
-    engine = LiveEngine(model.features)
+    engine = LiveEngine(model.features, personal)
     for ids in lead_pages(store, as_of, _PAGE):
         known = read_lead_rows(store, ids, (), engine.of_colleagues)
         values = engine.compute(known, ids, np.full(len(ids), micros(as_of), dtype=np.int64))
@@ -151,7 +160,8 @@ def score_open_leads(
     version: str,
     top_reasons: int = 3,
 ) -> Scores:
-    """Score every lead open at an instant, best first."""
+    """Score every lead open at an instant, best first; what is personal is missing to the model."""
+    history = history.without_personal()
     matrix = compute_features(history, open_leads(history, as_of), model.features)
     grades = settings.agreement.grades or settings.grades
     scores = score(model, matrix, grades=grades, top_reasons=top_reasons, version=version)

@@ -165,9 +165,10 @@ def _compared(
     horizon = training_set.horizons[-1]
     known = training_set.labels[horizon].notna().to_numpy()
     judged = training_set.take(known & (training_set.snapshots["as_of"] >= start).to_numpy())
-    open_ = replace(history, current_only=history.current_only - set(settings.history.personal))
     values = compute_features(
-        open_, judged.snapshots[["lead_id", "as_of"]], [_group(each) for each in declared]
+        history.unmarked(declared),
+        judged.snapshots[["lead_id", "as_of"]],
+        [_group(each) for each in declared],
     ).values
     for name in declared:
         if (levels := values[name].nunique()) > _MOST_GROUPS:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from features import build_training_set
 from history import History
+from history.personal import marked
+from models.personal import refuse_personal
 from models.promotion import Decision, decide
 from models.registry import Registry
 from models.versions import ModelVersion
@@ -50,17 +52,20 @@ def promote(
 
     Raises
     ------
-    ValueError : there is no such version, or no reason is given for a forced promotion.
+    ValueError : there is no such version, it uses a personal field, or no reason is given for a
+        forced promotion.
     """
     if force and not why:
         raise UsageError("--force skips the gate: say why with --why")
     registry = registry_of(settings)
     chosen = registry.version(version) if version else registry.challenger()
-    decision = None
+    decision, store = None, context.store_of(settings)
     if not force:
-        history = context.history_of(settings, context.store_of(settings))
+        history = context.history_of(settings, store)
         decision = through_gate(settings, registry, chosen, history, context.now(), why=why)
     else:
+        with store.reading() as connection:
+            refuse_personal(registry.load(chosen), str(chosen.version), marked(connection))
         registry.promote(chosen, who=context.who(), why=str(why), now=context.now())
     promoted = decision is None or decision.promote
     words = why or (decision.words if decision else "")
@@ -89,8 +94,9 @@ def through_gate(
 
     Raises
     ------
-    ModelError : the two cannot be compared.
+    ModelError : the two cannot be compared, or the version uses a personal field.
     """
+    refuse_personal(registry.load(version), str(version.version), history.personal)
     decision = ask_gate(settings, registry, version, history)
     if decision.promote:
         registry.promote(version, who=context.who(), why=why or decision.words, now=now)
@@ -102,18 +108,18 @@ def ask_gate(
 ) -> Decision:
     """Compare a version with the champion on the newest mature snapshots.
 
-    Each is given the features that it declares.
+    Each is given the features that it declares; what is personal is missing, as in service.
 
     Raises
     ------
     ModelError : the two cannot be compared.
     """
-    wanted = settings.training
+    wanted, known = settings.training, history.without_personal()
     return decide(
         registry,
         version,
         lambda features: build_training_set(
-            history,
+            known,
             features,
             target=wanted.target,
             horizons=wanted.horizons,

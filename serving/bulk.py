@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from features.attributes import field_of, missing
 from history.history import micros
 from history.lead_rows import read_lead_rows
 from history.score_log import BulkScores
@@ -106,7 +107,12 @@ def understood(body: bytes, scorer: Scorer, now: pd.Timestamp) -> Asked:
     model = scorer.champion.model
     features = None
     if set(model.names) <= set(table.column_names):
-        features = [_values(table[f.name], text=f.is_text) for f in model.features]
+        features = [
+            missing(f, len(table))
+            if field_of(f) in scorer.personal
+            else _values(table[f.name], text=f.is_text)
+            for f in model.features
+        ]
     cutoffs = _cutoffs(table, now, scorer.settings.history.timezone)
     return Asked(ids.to_pylist(), cutoffs, features)
 

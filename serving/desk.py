@@ -14,12 +14,14 @@ from alignment.agreement import in_force
 from alignment.outlook import BACK, outlook
 from alignment.situation import Situation
 from history import Store, StoreError, open_store
+from history.personal import marked
 from history.reading import read_rows
 from history.rejects import Reject
 from history.score_log import read_scores
 from history.teamwork import agreements
 from history.upsert import Counts
 from models.errors import ModelError
+from models.personal import outdated
 from serving.champion import ChampionSource
 from serving.contract import LeadToScore
 from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
@@ -120,23 +122,24 @@ class Desk:
             if self._store is None:
                 # Shorter than a request may take: who waits for a locked database is told so.
                 patience = min(_PATIENCE_S, self.settings.serving.timeout_s / 2)
-                self._store = open_store(self.url, patience)
+                self._store = open_store(self.url, patience, self.settings.history.personal)
             return self._store
 
     def look(self) -> None:
-        """Load the champion if it is another one than before.
+        """Load the champion if it is another one than before, or may know other fields.
 
         Whatever is wrong with it, the service goes on, with the champion before if there was one,
         and says so.
         """
         try:
             version = self.source.version()
-            if self._scorer is None or self._scorer.champion.version != version:
-                self._scorer = self._make_scorer()
+            personal, scorer = self._personal(), self._scorer
+            if scorer is None or (scorer.champion.version, scorer.personal) != (version, personal):
+                self._scorer = scorer = self._make_scorer(personal)
                 self.ranking.forget()
             self.heed()
             self.shadow.look()
-            self.problem = ""
+            self._warn(outdated(scorer.champion.model, version, personal))
         except ModelError as error:
             self._note(str(error))
         except Exception as error:
@@ -268,6 +271,24 @@ class Desk:
             "metadata": dict(model.metadata),
         }
 
+    def _personal(self) -> frozenset[str]:
+        """Return the fields marked as personal; those known before where they cannot be read."""
+        if self.url is None:
+            return frozenset(self.settings.history.personal)
+        try:
+            with self.store.reading() as connection:
+                return marked(connection)
+        except StoreError as error:
+            _log.warning("the marks of personal fields could not be read: %s", error)
+            known = self.settings.history.personal
+            return frozenset(known) if self._scorer is None else self._scorer.personal
+
+    def _warn(self, problem: str) -> None:
+        """Say what is wrong with the champion that serves; nothing where all is well."""
+        if problem and problem != self.problem:
+            _log.warning("%s", problem)
+        self.problem = problem
+
     def _note(self, problem: str, defect: Exception | None = None) -> None:
         if problem != self.problem:
             _log.warning("no new champion: %s", problem, exc_info=defect)
@@ -295,14 +316,14 @@ class Desk:
             beside=self.shadow.scores,
         )
 
-    def _make_scorer(self) -> Scorer:
+    def _make_scorer(self, personal: frozenset[str]) -> Scorer:
         champion = self.source.load()
         try:
             store = None if self.url is None else self.store
             deal = self._deal(store)
         except StoreError as error:
             raise ModelError(f"the history cannot be opened: {error}") from error
-        scorer = Scorer(champion, self.settings, store, deal, self._told)
+        scorer = Scorer(champion, self.settings, store, deal, self._told, personal)
         scorer.warm(self.now())
         return scorer
 

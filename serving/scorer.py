@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,7 @@ class Scorer:
     store : the live history; None where only leads described in the request are scored.
     deal : value of a win in money, 0 when unknown.
     tell : is told what was scored.
+    personal : ``table.column`` of attributes that are kept from the model.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Scorer:
         store: Store | None,
         deal: float,
         tell: Callable[[Served], None] = _nobody,
+        personal: Collection[str] = (),
     ) -> None:
         self.champion = champion
         self.settings = settings
@@ -76,7 +78,8 @@ class Scorer:
         self.answers = Answers(champion.model.horizons, champion.version, deal)
         self.grades: Grades = settings.grades
         self._tell = tell
-        self.engine = LiveEngine(champion.model.features)
+        self.personal = frozenset(personal)
+        self.engine = LiveEngine(champion.model.features, self.personal)
         self.of_colleagues = self.engine.of_colleagues
         self._names = tuple(champion.model.names)
 

@@ -101,7 +101,7 @@ class Watch:
         asked = self.settings.training
         if not store.counts()["leads"]:
             raise EmptyHistoryError
-        history = store.history(observed_until=now)
+        history = store.history(observed_until=now).without_personal()
         report = monitor(history, now, **self.settings.monitoring.model_dump())
         served = read_promises(store, horizons=asked.horizons)
         wanted: dict[str, Any] = {"horizons": asked.horizons, "target": asked.target}

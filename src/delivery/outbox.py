@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
+from history.erasure import hold_erasures, kept_out
 from history.schema import OUTBOX
 
 TO_SCORE, WAITING, SENT, DEAD = "to_score", "waiting", "sent", "dead"
@@ -54,17 +55,25 @@ class Outbox:
         self.engine = engine
 
     def put(self, target: str, payloads: Mapping[str, Mapping[str, Any]]) -> int:
-        """Put payloads by record in, those that the vendor does not have yet; return how many."""
+        """Put payloads by record in, those that the vendor does not have yet; return how many.
+
+        Those of people who were erased meanwhile are left out.
+        """
         with self.engine.begin() as connection:
+            hold_erasures(connection)
+            erased = kept_out(connection, payloads)
             return sum(
                 _put(connection, target, record, payload, WAITING)
                 for record, payload in payloads.items()
+                if record not in erased
             )
 
     def ask(self, target: str, record: str, payload: Mapping[str, Any]) -> None:
-        """Note that a record is to be scored; it is on disk when this returns."""
+        """Note that a record is to be scored, unless the person was erased; then it is on disk."""
         with self.engine.begin() as connection:
-            _put(connection, target, record, payload, TO_SCORE)
+            hold_erasures(connection)
+            if not kept_out(connection, [record]):
+                _put(connection, target, record, payload, TO_SCORE)
 
     def claim(self, now: pd.Timestamp, state: str, limit: int, target: str = "") -> list[Item]:
         """Take rows that are due, for a few minutes: nobody else takes them meanwhile."""

@@ -44,10 +44,16 @@ def attribute_values(
     ValueError : no such field, or one that no feature may be made of.
     """
     field, entity = str(feature.column), feature.source
-    if f"{entity}s.{field}" in history.current_only:
+    where = field_of(feature)
+    if where in history.personal:
         raise ValueError(
-            f"feature {feature.name!r}: {entity}s.{field} cannot be used: it is declared that "
-            "only today's value is known, or that it is personal"
+            f"feature {feature.name!r}: {where} is marked as personal: leave the feature out, or "
+            f"say that it may be used here: history.unmarked([{where!r}])"
+        )
+    if where in history.current_only:
+        raise ValueError(
+            f"feature {feature.name!r}: {where} cannot be used: it is declared that only today's "
+            "value is known, or that it is personal"
         )
     changes = history.attribute_history
     ours = changes[(changes["entity"] == entity) & (changes["field"] == field)]
@@ -57,6 +63,18 @@ def attribute_values(
         changed = _as_of(ours, index, entity, codes, as_of)
         values = np.where(pd.isna(changed), values, changed)
     return typed(values, feature)
+
+
+def field_of(feature: Feature) -> str | None:
+    """Return the attribute that a feature looks at, as ``table.column``; None where at none."""
+    if feature.source not in ("lead", "account"):
+        return None
+    return f"{feature.source}s.{feature.column}"
+
+
+def missing(feature: Feature, count: int) -> npt.NDArray[Any]:
+    """Return values of a feature none of which is known."""
+    return np.full(count, np.nan, dtype=object if feature.is_text else np.float64)
 
 
 def typed(values: npt.NDArray[np.object_], feature: Feature) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ making alone would take longer than a request may.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.attributes import typed
+from features.attributes import field_of
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.compute import Cutoffs, Pass, evaluate, plans_of
 from features.declaration import Feature
 from features.derived import Derived
+from features.live_attributes import LiveAttributes, Texts, by_entity
 from features.logs import NUMBER_SCALES, Log, encode_plain, scaled, sorted_log
 from features.plan import Plan, compile_plan
 from features.snapshots import STAGE_FEATURE, open_by_stage
-from history.lead_rows import Change, LeadRows, Row
+from history.lead_rows import LeadRows, Row
 from history.tables import TABLES
 
 Ints = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,21 +65,27 @@ class LiveEngine:
     Parameters
     ----------
     features : the declarations, in the order of the columns wanted.
+    personal : ``table.column`` of attributes whose values are treated as missing, whoever tells
+        them: for a model that was trained before they were marked.
 
     Raises
     ------
     ValueError : the declarations contradict themselves; see `features.checking`.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], personal: Collection[str] = ()) -> None:
         check(features)
         self.features = tuple(features)
         lines = {feature.name: place for place, feature in enumerate(features)}
         self._plans = plans_of(features, lines)
         self._derived = Derived(features, lines)
-        self._attributes = [_Attributes(entity, features) for entity in ("lead", "account")]
+        self._attributes = [
+            LiveAttributes(entity, features, personal) for entity in ("lead", "account")
+        ]
         self._texts = {
-            lines[each.name]: each.name for each in features if each.aggregate == "current"
+            lines[each.name]: each.name
+            for each in features
+            if each.is_text and (each.aggregate == "current" or field_of(each) in personal)
         }
         self._stage = compile_plan([STAGE_FEATURE])
         self._nothing = self._of_nothing()
@@ -116,7 +122,7 @@ class LiveEngine:
             place: strings[name] if name in strings else np.full(len(lead), np.nan, dtype=object)
             for place, name in self._texts.items()
         }
-        instants, changed = as_of.tolist(), _by_entity(known)
+        instants, changed = as_of.tolist(), by_entity(known)
         for attributes in self._attributes:
             attributes.fill(out, texts, known, changed, lead_ids, instants)
         self._derived.fill(out, cutoffs.created, as_of)
@@ -252,106 +258,3 @@ class _Table:
             member=everyone,
             members=index.most if of_account else 0,
         )
-
-
-class _Attributes:
-    """The features that are attributes of leads or of accounts, as known at a cutoff.
-
-    Parameters
-    ----------
-    entity : ``lead`` or ``account``.
-    features : all declarations; the others are passed over.
-    """
-
-    def __init__(self, entity: str, features: Sequence[Feature]) -> None:
-        self._entity = entity
-        ours = [each for each in enumerate(features) if each[1].source == entity]
-        # Numbers first: without a text among them they are made floats all at once.
-        self._ours = sorted(ours, key=lambda each: each[1].categorical)
-        self._numeric = sum(not feature.categorical for _, feature in ours)
-        self._lines = np.array([place for place, _ in self._ours[: self._numeric]], dtype=np.int64)
-        self._fields = [str(feature.column) for _, feature in self._ours]
-        self._places: dict[str, list[int]] = {}
-        for place, name in enumerate(self._fields):
-            self._places.setdefault(name, []).append(place)
-
-    def fill(
-        self,
-        out: npt.NDArray[np.float64],
-        texts: dict[int, Texts],
-        known: LeadRows,
-        changed: _Changes,
-        lead_ids: Sequence[str],
-        as_of: Sequence[int],
-    ) -> None:
-        """Write the lines of numbers, and the texts, of snapshots.
-
-        Parameters
-        ----------
-        out, texts : as in `LiveValues`, written in place.
-        known, changed : what is known, and `_by_entity` of it.
-        lead_ids, as_of : the snapshots.
-        """
-        if not self._ours:
-            return
-        rows = [
-            self._row(known, changed, lead_id, at)
-            for lead_id, at in zip(lead_ids, as_of, strict=True)
-        ]
-        plain = [row[: self._numeric] for row in rows]
-        if self._numeric and not any(str in set(map(type, row)) for row in plain):
-            out[self._lines] = np.array(plain, dtype=np.float64).T
-            rest = range(self._numeric, len(self._ours))
-        else:
-            rest = range(len(self._ours))
-        for place in rest:
-            line, feature = self._ours[place]
-            values = typed_plain([row[place] for row in rows], feature)
-            if feature.categorical:
-                texts[line] = values
-            else:
-                out[line] = values
-
-    def _row(self, known: LeadRows, changed: _Changes, lead_id: str, at: int) -> list[Any]:
-        """Return the values of every field that a feature looks at, as known at a cutoff."""
-        lead = known.leads[lead_id]
-        entity_id = lead_id if self._entity == "lead" else lead.account
-        found = lead if self._entity == "lead" else known.accounts.get(lead.account or "")
-        # A value that was fixed at creation is known from then on.
-        if found is None or (found.created or 0) >= at:
-            row: list[Any] = [None] * len(self._fields)
-        else:
-            row = list(map(found.attributes.get, self._fields))
-        for name, changes in changed.get((self._entity, entity_id), ()):
-            for place in self._places.get(name, ()):
-                row[place] = _last(changes, at)
-        return row
-
-
-_Changes = Mapping[tuple[str, str | None], Sequence[tuple[str, Sequence[Change]]]]
-"""Fields with a history, and that history, of each lead and account by entity and id."""
-
-
-def _by_entity(known: LeadRows) -> _Changes:
-    found: dict[tuple[str, str | None], list[tuple[str, Sequence[Change]]]] = {}
-    for (entity, entity_id, name), changes in known.changes.items():
-        found.setdefault((entity, entity_id), []).append((name, changes))
-    return found
-
-
-def _last(changes: Sequence[Change], at: int) -> Any:
-    """Return the last value that was valid and recorded before a cutoff, None where none was."""
-    before = (each for each in changes if each.valid_from < at and each.recorded_at < at)
-    last = max(before, key=itemgetter(0, 1, 2), default=None)
-    return None if last is None else last.value
-
-
-def typed_plain(values: Sequence[Any], feature: Feature) -> npt.NDArray[Any]:
-    """Do as `features.attributes.typed` does, without a frame where there are plain numbers."""
-    missing = np.nan
-    if feature.categorical:
-        texts = [missing if each is None else str(each) for each in values]
-        return np.array(texts, dtype=object)
-    if any(isinstance(each, str) for each in values):
-        return typed(np.array(values, dtype=object), feature)
-    return np.array(values, dtype=np.float64)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Table, Text, and_, false, func, or_, select
 
+from history.errors import StoreError
 from history.meta import get_meta, set_meta
 from history.rejects import Conformed, Reject
 from history.schema import ERASED, MOVED, QUARANTINE, metadata
@@ -24,6 +25,7 @@ _KEY = "erasure_key"
 _MANY = 500
 _IDS = ("lead_id", "old_id", "new_id", "record")
 """Columns that name a lead, in the outbox too; in the attribute history it is ``entity_id``."""
+_PATIENCE = "30s"
 _LEAST_DISTINCT = 4
 """Shorter ids, and numbers, stand in texts by chance."""
 
@@ -37,64 +39,131 @@ class Receipt:
     lead_id : the person.
     removed : how many rows went, by table.
     found_after : how many rows name the person after it, by table that was searched: none.
+    linked : further ids of the person, which were merged with this one and are erased with it.
     """
 
     lead_id: str
     removed: Mapping[str, int] = field(default_factory=dict)
     found_after: Mapping[str, int] = field(default_factory=dict)
+    linked: tuple[str, ...] = ()
 
 
 def erase(connection: Connection, lead_id: str) -> Receipt:
     """Delete every row that names a lead, and remember not to take any in again.
 
-    Ids that were merged into this lead are the same person, and go with it.
+    Ids that were merged with this lead, one into the other, are the same person, and go with it.
+
+    Parameters
+    ----------
+    connection : within a transaction of the caller, which has written nothing yet: on PostgreSQL
+        the erasure waits for who asks `kept_out`, and who asks later waits for the erasure.
+    lead_id : the person; unknown ones have no rows.
+
+    Raises
+    ------
+    StoreError : a row names the person still; the caller must take everything back.
+    """
+    _lock(connection, "EXCLUSIVE")
+    ids = same_person(connection, lead_id)
+    removed = _delete(connection, ids)
+    if any(removed.values()):
+        _remember(connection, ids)
+    return Receipt(
+        lead_id, removed, _proof(connection, lead_id, ids), tuple(e for e in ids if e != lead_id)
+    )
+
+
+def erase_too(connection: Connection, lead_id: str, erased_id: str) -> None:
+    """Erase a lead that turned out to be a person who was erased under another id.
+
+    Both are readmitted together.
 
     Parameters
     ----------
     connection : within a transaction of the caller.
-    lead_id : the person; unknown ones have no rows.
+    lead_id : with rows of its own, or none, or erased by itself.
+    erased_id : the id that the person was erased under.
+
+    Raises
+    ------
+    StoreError : as for `erase`.
     """
+    _lock(connection, "EXCLUSIVE")
     ids = same_person(connection, lead_id)
-    removed = {
-        table.name: int(connection.execute(table.delete().where(ours)).rowcount)
-        for table, ours in _naming(ids)
-    }
-    if any(removed.values()):
-        key = _key(connection)
-        known = set(connection.execute(select(ERASED.c.digest)).scalars())
-        fresh = {_digest(key, each) for each in ids} - known
-        if fresh:
-            connection.execute(ERASED.insert(), [{"digest": each} for each in sorted(fresh)])
-    return Receipt(lead_id, removed, search(connection, ids))
+    _delete(connection, ids)
+    _remember(connection, [*ids, erased_id])
+    _proof(connection, lead_id, ids)
 
 
 def same_person(connection: Connection, lead_id: str) -> list[str]:
-    """Return a lead's id with all that were merged into it, one after the other."""
-    ids, fresh = {lead_id}, [lead_id]
+    """Return a lead's id with all that it was merged with, in either direction."""
+    ids, fresh = {lead_id}, {lead_id}
     while fresh:
-        merged = select(MOVED.c.old_id).where(MOVED.c.new_id.in_(fresh))
-        fresh = [each for each in connection.execute(merged).scalars() if each not in ids]
-        ids.update(fresh)
+        merged = select(MOVED.c.old_id, MOVED.c.new_id).where(
+            MOVED.c.new_id.is_not(None), or_(MOVED.c.old_id.in_(fresh), MOVED.c.new_id.in_(fresh))
+        )
+        fresh = {str(each) for row in connection.execute(merged) for each in row} - ids
+        ids |= fresh
     return sorted(ids)
 
 
-def forget_moves(connection: Connection) -> None:
-    """Drop what a source told again of merged or deleted leads that were erased."""
-    if connection.execute(select(ERASED.c.digest).limit(1)).first() is None:
-        return
-    rows = connection.execute(select(MOVED.c.old_id, MOVED.c.new_id)).all()
-    named = {each for row in rows for each in row if each is not None}
-    gone = sorted(_erased(connection, _key(connection), named))
-    for start in range(0, len(gone), _MANY):
-        part = gone[start : start + _MANY]
-        ours = or_(MOVED.c.old_id.in_(part), MOVED.c.new_id.in_(part))
-        connection.execute(MOVED.delete().where(ours))
+def readmit(connection: Connection, lead_id: str) -> int:
+    """Let rows of a person in again, who asked for it, under every id that was linked.
+
+    Returns
+    -------
+    How many ids were kept out; none where nobody of this id was erased.
+    """
+    _lock(connection, "EXCLUSIVE")
+    ours = ERASED.c.digest == _digest(_key(connection), lead_id)
+    row = connection.execute(select(ERASED.c.person).where(ours)).first()
+    if row is not None and row.person is not None:
+        ours = ERASED.c.person == row.person
+    return int(connection.execute(ERASED.delete().where(ours)).rowcount)
 
 
-def readmit(connection: Connection, lead_id: str) -> bool:
-    """Let rows of a person in again, who asked for it; tell whether they were kept out."""
-    digest = _digest(_key(connection), lead_id)
-    return bool(connection.execute(ERASED.delete().where(ERASED.c.digest == digest)).rowcount)
+def hold_erasures(connection: Connection) -> None:
+    """Let nobody be erased until the transaction ends.
+
+    Whoever asks `kept_out` and writes by the answer begins with this, before any other lock: an
+    erasure in between would leave what is written after it. SQLite has one writer anyway.
+    """
+    _lock(connection, "ROW SHARE")
+
+
+def _lock(connection: Connection, mode: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+        connection.exec_driver_sql(f"LOCK TABLE {ERASED.name} IN {mode} MODE")
+
+
+def _delete(connection: Connection, ids: list[str]) -> dict[str, int]:
+    return {
+        table.name: int(connection.execute(table.delete().where(ours)).rowcount)
+        for table, ours in _naming(ids)
+    }
+
+
+def _remember(connection: Connection, ids: Iterable[str]) -> None:
+    """Keep digests of the ids, linked with each other and with what they were linked with."""
+    key = _key(connection)
+    digests = sorted({_digest(key, each) for each in ids})
+    query = select(ERASED.c.digest, ERASED.c.person).where(ERASED.c.digest.in_(digests))
+    known = {row.digest: row.person for row in connection.execute(query)}
+    linked = sorted({each for each in known.values() if each is not None})
+    person = linked[0] if linked else digests[0]
+    same = or_(ERASED.c.digest.in_(digests), ERASED.c.person.in_(linked))
+    connection.execute(ERASED.update().where(same).values(person=person))
+    fresh = [{"digest": each, "person": person} for each in digests if each not in known]
+    if fresh:
+        connection.execute(ERASED.insert(), fresh)
+
+
+def _proof(connection: Connection, lead_id: str, ids: list[str]) -> dict[str, int]:
+    found = search(connection, ids)
+    if any(found.values()):
+        raise StoreError(f"{lead_id!r} is still named; nothing was erased")
+    return found
 
 
 def without_erased(connection: Connection, conformed: Conformed) -> Conformed:

@@ -29,8 +29,9 @@ class History:
         as further columns.
     observed_until : the instant up to which the history is complete. A label is known only when
         its whole horizon lies before it.
-    current_only : ``table.column`` names of attributes of which only today's value is known.
-        They are never used as features.
+    current_only : ``table.column`` names of attributes that are never used as features: of which
+        only today's value is known, and those that are personal.
+    personal : which of `current_only` tell who somebody is.
     """
 
     leads: pd.DataFrame
@@ -41,6 +42,7 @@ class History:
     dispositions: pd.DataFrame
     observed_until: pd.Timestamp
     current_only: frozenset[str] = field(default_factory=frozenset)
+    personal: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
     def from_frames(
@@ -48,6 +50,7 @@ class History:
         tables: Mapping[str, pd.DataFrame],
         observed_until: pd.Timestamp | None = None,
         current_only: Collection[str] = (),
+        personal: Collection[str] = (),
     ) -> History:
         """Build a history from frames that already have the canonical columns and types.
 
@@ -73,7 +76,8 @@ class History:
         return cls(
             **{name: _ordered(TABLES[name], frame) for name, frame in frames.items()},
             observed_until=pd.Timestamp(until).tz_convert("UTC").as_unit("us"),
-            current_only=frozenset(current_only),
+            current_only=frozenset((*current_only, *personal)),
+            personal=frozenset(personal),
         )
 
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -92,7 +96,12 @@ class History:
             for name, frame in self.frames().items()
         }
         until = min(as_of, self.observed_until)
-        return History(**kept, observed_until=until, current_only=self.current_only)
+        return History(
+            **kept,
+            observed_until=until,
+            current_only=self.current_only,
+            personal=self.personal,
+        )
 
     def recorded_from(self, instant: pd.Timestamp) -> History:
         """Return the rows that were recorded at or after an instant: what a later look adds.
@@ -103,7 +112,12 @@ class History:
             name: _kept(frame, _recorded(TABLES[name], frame) >= instant)
             for name, frame in self.frames().items()
         }
-        return History(**kept, observed_until=self.observed_until, current_only=self.current_only)
+        return History(
+            **kept,
+            observed_until=self.observed_until,
+            current_only=self.current_only,
+            personal=self.personal,
+        )
 
     def for_leads(self, lead_ids: Collection[str]) -> History:
         """Return the part of the history that concerns these leads and their accounts.
@@ -126,6 +140,28 @@ class History:
             attribute_history=_kept(self.attribute_history, ours),
             dispositions=_kept(self.dispositions, self.dispositions["lead_id"].isin(wanted)),
         )
+
+    def without_personal(self) -> History:
+        """Return the history without the values of personal fields, as scoring may know it.
+
+        To a model that was trained before a field was marked, the field is missing.
+        """
+        gone = self.personal
+        changes = self.attribute_history
+        where = changes["entity"].astype(str) + "s." + changes["field"].astype(str)
+        return replace(
+            self,
+            leads=_unnamed(self.leads, "leads", gone),
+            accounts=_unnamed(self.accounts, "accounts", gone),
+            attribute_history=_kept(changes, ~where.isin(list(gone))),
+            current_only=self.current_only - gone,
+            personal=frozenset(),
+        )
+
+    def unmarked(self, fields: Collection[str]) -> History:
+        """Return the history with these personal fields usable: whoever asks for it names them."""
+        ours = self.personal.intersection(fields)
+        return replace(self, current_only=self.current_only - ours, personal=self.personal - ours)
 
     def digest(self) -> str:
         """Return a short fingerprint of the content: equal content, equal digest."""
@@ -162,6 +198,10 @@ def _recorded(table: Table, frame: pd.DataFrame) -> pd.Series:
         return frame["recorded_at"]
     unknown = pd.Timestamp(0, tz="UTC").as_unit("us")
     return frame["created_at"].fillna(unknown)
+
+
+def _unnamed(frame: pd.DataFrame, table: str, fields: Collection[str]) -> pd.DataFrame:
+    return frame.drop(columns=[name for name in frame.columns if f"{table}.{name}" in fields])
 
 
 def _drop_followed(frames: dict[str, pd.DataFrame]) -> None:

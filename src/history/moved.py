@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from history.erasure import erase_too, kept_out
 from history.extract import Extract, RawTable
 from history.schema import MOVED, STORED
 
@@ -18,15 +19,22 @@ _BY_LEAD = ("engagements", "outcomes", "dispositions")
 def follow(connection: Connection, extract: Extract) -> Extract:
     """Move what the store holds of merged leads, drop deleted ones, and return the rows likewise.
 
-    A lead that its source shows again is known again. What was merged stays merged.
+    A lead that its source shows again is known again. What was merged stays merged. Rows of people
+    who were erased are not followed: they keep their id, by which they are left out later. A lead
+    that was merged into one of them is the same person, and is erased too.
 
     Parameters
     ----------
     connection : of the transaction that takes the source in.
     extract : the rows, with the leads that are no more.
+
+    Raises
+    ------
+    StoreError : such a lead could not be erased.
     """
     if not extract.merged and not extract.gone and not _any(connection):
         return extract
+    extract = _heed_erased(connection, extract)
     back = _ids(extract.tables.get("leads")) - extract.gone
     for ids in _chunks(back):
         connection.execute(MOVED.delete().where(MOVED.c.old_id.in_(ids), MOVED.c.new_id.is_(None)))
@@ -35,10 +43,43 @@ def follow(connection: Connection, extract: Extract) -> Extract:
     for old, new in known.items():
         if old in extract.merged or old in extract.gone or new in extract.merged:
             _move(connection, old, new)
+    return _moved(extract, known)
+
+
+def as_they_became(extract: Extract) -> Extract:
+    """Return the rows of a source under the leads that theirs became, by what it says alone."""
+    return _moved(extract, _ends({**dict.fromkeys(extract.gone), **extract.merged}))
+
+
+def _moved(extract: Extract, known: Mapping[str, str | None]) -> Extract:
+    tables = {name: _followed(name, table, known) for name, table in extract.tables.items()}
+    return replace(extract, tables=tables)
+
+
+def _heed_erased(connection: Connection, extract: Extract) -> Extract:
+    """Take out what the source says of erased people's ids; erase who was merged into them."""
+    merged = dict(extract.merged)
+    erased = kept_out(connection, {*merged, *merged.values(), *extract.gone})
+    found = joined = _merged_into(merged, erased)
+    while found:
+        for old in found:
+            erase_too(connection, old, merged.pop(old))
+        erased.update(found)
+        found = _merged_into(merged, erased)
+        joined = joined + found
+    if not erased:
+        return extract
+    note = f"merged into people who were erased, and so erased too: {len(joined):,} leads"
     return replace(
         extract,
-        tables={name: _followed(name, table, known) for name, table in extract.tables.items()},
+        merged={old: new for old, new in merged.items() if old not in erased},
+        gone=extract.gone - erased,
+        notes=(*extract.notes, note) if joined else extract.notes,
     )
+
+
+def _merged_into(merged: Mapping[str, str], erased: Collection[str]) -> list[str]:
+    return [old for old, new in merged.items() if new in erased]
 
 
 def _any(connection: Connection) -> bool:
@@ -61,7 +102,11 @@ def _remember(connection: Connection, moves: Mapping[str, str | None]) -> None:
 
 def _known(connection: Connection) -> dict[str, str | None]:
     """Return every lead that is no more, and where its rows belong today; None for nowhere."""
-    pairs = {row[0]: row[1] for row in connection.execute(select(MOVED)).all()}
+    return _ends({row[0]: row[1] for row in connection.execute(select(MOVED)).all()})
+
+
+def _ends(pairs: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Follow mergers to their end; a circle ends where it is met again."""
     ends: dict[str, str | None] = {}
     for old, first in pairs.items():
         here, passed = first, {old}

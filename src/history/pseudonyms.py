@@ -40,7 +40,7 @@ class Pseudonymous:
     key_id: str
 
 
-def pseudonymous(history: History, key: bytes, personal: Collection[str] = ()) -> Pseudonymous:
+def pseudonymous(history: History, key: bytes) -> Pseudonymous:
     """Replace every id of a person and leave out what may name one.
 
     Leads, accounts and owners get a keyed digest (HMAC-SHA-256), the same for the same key. Events
@@ -49,9 +49,8 @@ def pseudonymous(history: History, key: bytes, personal: Collection[str] = ()) -
 
     Parameters
     ----------
-    history : what happened.
+    history : what happened; its personal fields are left out.
     key : at least sixteen bytes, kept by whoever exports.
-    personal : ``table.column`` of attributes to leave out.
 
     Raises
     ------
@@ -63,7 +62,7 @@ def pseudonymous(history: History, key: bytes, personal: Collection[str] = ()) -
             "guessed, and every pseudonym with it"
         )
     named = _Names(key)
-    left_out = _left_out(history, personal)
+    left_out = _left_out(history)
     frames = {
         name: _renamed(name, _without(name, frame, left_out), named)
         for name, frame in history.frames().items()
@@ -87,9 +86,9 @@ class _Names:
         return names.astype(object).map({each: self.of(kind, each) for each in known})
 
 
-def _left_out(history: History, personal: Collection[str]) -> dict[str, str]:
+def _left_out(history: History) -> dict[str, str]:
     """Return the fields that must not go out, and why."""
-    found = dict.fromkeys(personal, "marked as personal")
+    found = dict.fromkeys(sorted(history.personal), "marked as personal")
     changes = history.attribute_history
     for table in ("leads", "accounts"):
         frame, entity = history.frames()[table], table[:-1]

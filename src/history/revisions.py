@@ -14,7 +14,7 @@ from history.schema import META
 BASELINE = "0001"
 """The tables as they were before revisions were written down."""
 
-REVISIONS: tuple[str, ...] = (BASELINE,)
+REVISIONS: tuple[str, ...] = (BASELINE, "0002")
 """Every revision that this release knows, in order; one file each in `history.migrations`."""
 
 VERSION = Table(

@@ -162,6 +162,7 @@ ERASED = Table(
     "erased",
     metadata,
     Column("digest", Text, primary_key=True),  # keyed, of the id of a person who was forgotten
+    Column("person", Text),  # the same for all ids of a person; nothing: before that was kept
 )
 
 OUTBOX = Table(

@@ -13,13 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from history.conform import conform
 from history.engine import open_engine
-from history.erasure import (
-    Receipt,
-    erase,
-    forget_moves,
-    readmit,
-    without_erased,
-)
+from history.erasure import Receipt, erase, hold_erasures, readmit, without_erased
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
@@ -28,6 +22,7 @@ from history.ingest_report import IngestReport, count_waiting
 from history.meta import get_meta, set_meta
 from history.moved import follow
 from history.opening import prepare
+from history.personal import mark, unusable
 from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
@@ -41,13 +36,15 @@ class Store:
     Parameters
     ----------
     engine : on SQLite or PostgreSQL; `open_store` makes one from a URL.
+    personal : as in `open_store`.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, personal: Collection[str] = ()) -> None:
         self.engine = engine
         self.in_place = InPlace(engine)
         with self._writing() as connection:
             prepare(connection, self.name)
+            mark(connection, personal)
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -81,7 +78,7 @@ class Store:
         SourceError : the source breaks a contract as a whole.
         StoreError : the store cannot be written.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             extract = follow(connection, extract)
             conformed = {
                 name: conform(
@@ -101,7 +98,6 @@ class Store:
                 name: self._write(connection, name, extract, each, now)
                 for name, each in conformed.items()
             }
-            forget_moves(connection)
             self._remember(connection, extract)
             waiting = count_waiting(connection)
         return IngestReport(extract.format, counts, rejects, extract.notes, waiting)
@@ -129,7 +125,7 @@ class Store:
         The counts, and the rows that were set aside.
         """
         conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
-        with self._writing() as connection:
+        with self.writing() as connection:
             conformed = without_erased(connection, conformed)
             written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
@@ -154,13 +150,15 @@ class Store:
         """
         with self._reading() as connection:
             told = get_meta(connection, "observed_until")
-            named = set(get_meta(connection, "current_only") or []) | set(current_only)
+            named, personal = unusable(connection)
         frames = read_tables(self.engine)
         if frames["leads"].empty:
             raise StoreError(
                 f"{self.name}: the history is empty; fill it with: smarketing ingest SOURCE"
             )
-        history = History.from_frames(frames, current_only=named)
+        history = History.from_frames(
+            frames, current_only=named.union(current_only), personal=personal
+        )
         until = observed_until
         if until is None and told is not None:
             until = max(
@@ -169,20 +167,22 @@ class Store:
         return history if until is None else replace(history, observed_until=until)
 
     def live_history(self, observed_until: pd.Timestamp) -> History:
-        """Read everything beside the writers, as a service does.
+        """Read everything beside the writers, as a service does; personal fields are left out.
 
         Parameters
         ----------
         observed_until : what the history says of its own end.
         """
         with self._reading() as connection:
-            named = get_meta(connection, "current_only") or []
+            named, personal = unusable(connection)
         with self.cursor() as cursor:
             frames = read_beside_writers(cursor)
-        return History.from_frames(frames, observed_until=observed_until, current_only=named)
+        return History.from_frames(frames, observed_until, named, personal).without_personal()
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
         """Read the history of a few leads and of their colleagues, for one request.
+
+        Personal fields are left out.
 
         Parameters
         ----------
@@ -207,12 +207,18 @@ class Store:
                     for name in ("engagements", "outcomes", "dispositions")
                 },
             }
-            named = get_meta(connection, "current_only") or []
-        return History.from_frames(frames, observed_until=observed_until, current_only=named)
+            named, personal = unusable(connection)
+        return History.from_frames(frames, observed_until, named, personal).without_personal()
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Open a transaction: all of it is there at the end, or none. SQLite has one writer."""
-        return self._writing()
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction: all of it is there at the end, or none. SQLite has one writer.
+
+        Nobody is erased meanwhile, so that who asks `kept_out` may write by the answer.
+        """
+        with self._writing() as connection:
+            hold_erasures(connection)
+            yield connection
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a connection that takes no lock of a writer."""
@@ -269,18 +275,17 @@ class Store:
 
         Raises
         ------
-        StoreError : no such lead.
+        StoreError : no such lead, a row names it still, or somebody has been writing for longer
+            than half a minute; nothing was erased.
         """
         with self._writing() as connection:
             receipt = erase(connection, lead_id)
             if not any(receipt.removed.values()):
                 raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
-            if any(receipt.found_after.values()):
-                raise StoreError(f"{self.name}: {lead_id!r} is still named; nothing was erased")
         return receipt
 
-    def readmit(self, lead_id: str) -> bool:
-        """Let rows of a person who was erased in again; tell whether they were kept out."""
+    def readmit(self, lead_id: str) -> int:
+        """Let rows of an erased person in again; return how many linked ids were kept out."""
         with self._writing() as connection:
             return readmit(connection, lead_id)
 
@@ -322,19 +327,21 @@ class Store:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def open_store(url: str, patience_s: float | None = None) -> Store:
+def open_store(url: str, patience_s: float | None = None, personal: Collection[str] = ()) -> Store:
     """Open the store at a SQLAlchemy URL, and make it where there is none.
 
     Parameters
     ----------
     url : ``sqlite:///folder/file.db`` or ``postgresql+psycopg://user@host/database``.
     patience_s : as in `open_engine`.
+    personal : ``table.column`` of attributes that every reader is to treat as personal from now
+        on, beside those that were marked before; `history.personal.unmark` takes a mark away.
 
     Raises
     ------
     StoreError : the URL is of no database that we know, or the database cannot be opened.
     """
-    return Store(open_engine(url, patience_s))
+    return Store(open_engine(url, patience_s), personal)
 
 
 @contextmanager

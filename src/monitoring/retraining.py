@@ -20,7 +20,9 @@ from monitoring.outcomes import Promises
 from monitoring.report import Alert
 from settings.monitoring import RetrainingSettings
 
-Rule = Literal["first", "forced", "schedule", "conversions", "drift", "promises", "none", "wait"]
+Rule = Literal[
+    "first", "forced", "personal", "schedule", "conversions", "drift", "promises", "none", "wait"
+]
 BROKEN_FEED: Final = frozenset({"not_fresh", "volume_fell"})
 """Nothing is learned from half a history: these are mended first."""
 BASE_RATE: Final = frozenset({"win_rate_fell", "win_rate_rose"})
@@ -45,12 +47,16 @@ class Reign:
     trained_until : the end of the history that the champion was trained on.
     newest : the end of the history that the newest version learned from, champion or not.
     converted : leads that turned out converted since `trained_until`.
+    personal : fields that the champion uses and that were marked as personal since.
+    relearned : whether a newer version uses none of them.
     """
 
     version: int | None = None
     trained_until: pd.Timestamp | None = None
     newest: pd.Timestamp | None = None
     converted: int = 0
+    personal: tuple[str, ...] = ()
+    relearned: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,10 @@ def _fired(
 ) -> Mapping[Rule, str]:
     """Return the rules that fired, each with its sentence; the strongest reason first."""
     fired: dict[Rule, str] = {}
+    if reign.personal:
+        fired["personal"] = (
+            f"Version {reign.version} uses {', '.join(reign.personal)}, marked as personal since."
+        )
     days = _days(now, reign.trained_until)
     if policy.every_days is not None and days >= policy.every_days:
         fired["schedule"] = (
@@ -193,6 +203,8 @@ def _held_back(
     if broken:
         return f"the history is not whole, and that is mended first: {broken[0].cause}"
     rested = _days(now, reign.newest)
+    if reign.personal and not reign.relearned:
+        return ""  # what people have asked for does not wait
     if rested < policy.rest_days:
         return (
             f"the newest version learned until {rested:.0f} days ago, and {policy.rest_days} days "

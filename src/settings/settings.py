@@ -79,13 +79,8 @@ class HistorySettings(_Section):
         (), description="`table.column` attributes of which only today's value is known"
     )
     personal: tuple[str, ...] = Field(
-        (), description="`table.column` attributes that no feature, model or export may hold"
+        (), description="`table.column` attributes that no feature, model, page or export may hold"
     )
-
-    @property
-    def unusable(self) -> tuple[str, ...]:
-        """Fields that no feature may be made of, for one reason or the other."""
-        return (*self.current_only, *self.personal)
 
     @field_validator("current_only", "personal")
     @classmethod

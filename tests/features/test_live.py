@@ -1,5 +1,7 @@
 """The way of one request gives what the way of a training set gives, to the last bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,8 +24,8 @@ def fill(folder, history: History):
     return store
 
 
-def live(store, features, snapshots):
-    engine = LiveEngine(features)
+def live(store, features, snapshots, personal=()):
+    engine = LiveEngine(features, personal)
     known = read_lead_rows(store, snapshots["lead_id"], of_colleagues=engine.of_colleagues)
     as_of = snapshots["as_of"].dt.as_unit("us").astype("int64").to_numpy()
     return engine.compute(known, snapshots["lead_id"].tolist(), as_of)
@@ -47,6 +49,24 @@ def company(small_company: Sample, tmp_path_factory):
     store = fill(tmp_path_factory.mktemp("company"), small_company.history)
     yield store, store.history()
     store.engine.dispose()
+
+
+def test_what_is_kept_from_a_model_is_missing_whichever_way_it_is_asked(company):
+    store, history = company
+    features = default_features(history)
+    hidden = {f"{each.source}s.{each.column}" for each in features if each.source == "account"}
+    hidden |= {"leads.source"}
+    used = [each for each in features if f"{each.source}s.{each.column}" in hidden]
+    assert len(used) > 2
+    snapshots = pd.DataFrame(
+        {"lead_id": history.leads["lead_id"][:9], "as_of": history.observed_until}
+    )
+    blind = replace(history, personal=frozenset(hidden)).without_personal()
+    matrix = compute_features(blind, snapshots, features)
+    assert matrix.values[[each.name for each in used]].isna().all(axis=None)
+    assert_equal(live(store, features, snapshots, hidden), matrix)
+    seen = compute_features(history, snapshots, features).values
+    assert seen[[each.name for each in used]].notna().any(axis=None)
 
 
 @settings(

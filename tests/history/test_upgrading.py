@@ -27,8 +27,8 @@ NEXT = '''"""Leads have a rank."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -54,7 +54,7 @@ print(" ".join(step.revision for step in done.steps) or "nothing", flush=True)
 def scripts_with(folder: Path, revision: str) -> Path:
     """Return a folder with the revisions and one more."""
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "r0002_next.py").write_text(revision)
+    (folder / "versions" / "r0003_next.py").write_text(revision)
     return folder
 
 
@@ -109,6 +109,7 @@ def unstamped(engine) -> None:
     """Make a store look as it did before revisions were written down."""
     with engine.begin() as connection:
         VERSION.drop(connection)
+        connection.execute(text("ALTER TABLE erased DROP COLUMN person"))
         connection.execute(text("DROP TABLE outbox"))  # made when first used, in those days
         connection.execute(text("INSERT INTO meta VALUES ('schema_version', '1')"))
 
@@ -165,15 +166,41 @@ def test_a_new_store_is_stamped_and_needs_no_upgrade(engine):
     assert rows(engine) == before
 
 
-@pytest.mark.parametrize("bring", [Store, upgrade])
-def test_a_store_from_before_revisions_is_recognised_and_kept(filled, engine, bring):
+def test_a_store_from_before_revisions_is_recognised_and_kept(filled, engine):
     before = rows(engine)
     unstamped(engine)
-    bring(engine)
+    with pytest.raises(StoreError, match=f"at revision {BASELINE}, .*`smarketing migrate`$"):
+        Store(engine)
+    upgrade(engine)
     after = rows(engine)
     assert after.pop("meta") != before.pop("meta")  # the old mark stays, and is no longer asked
     assert after == before
-    assert revision_of(engine) == BASELINE
+    assert revision_of(engine) == REVISIONS[-1]
+
+
+def test_people_erased_before_ids_were_linked_stay_out_and_come_back_one_by_one(engine):
+    upgrade(engine, scripts=SCRIPTS)
+    ids = pd.DataFrame({"lead_id": ["ann", "bob"], "created_at": ["2024-01-01T00:00:00Z"] * 2})
+    now = pd.Timestamp("2030-01-01", tz="UTC")
+    store = Store(engine)
+    store.upsert("leads", ids, now=now)
+    for each in ids["lead_id"]:
+        store.erase(each)
+    with engine.begin() as connection:  # as the first revision has it
+        connection.execute(text("ALTER TABLE erased DROP COLUMN person"))
+        connection.execute(text("UPDATE smarketing_version SET version_num = '0001'"))
+    before = rows(engine)
+    done = upgrade(engine)
+    assert [(each.revision, each.title) for each in done.steps] == [
+        ("0002", "Erased ids of one person are linked")
+    ]
+    after = rows(engine)
+    kept = [each.replace(", ('person', None)", "") for each in after["erased"]]
+    assert (kept, after["leads"]) == (before["erased"], [])
+    store = Store(engine)
+    assert store.upsert("leads", ids, now=now)[0].erased == 2
+    assert store.readmit("ann") == 1
+    assert store.upsert("leads", ids, now=now)[0].accepted == 1
 
 
 def test_every_row_survives_an_upgrade(filled, engine, tmp_path):
@@ -181,14 +208,14 @@ def test_every_row_survives_an_upgrade(filled, engine, tmp_path):
     seen = []
     scripts = scripts_with(tmp_path / "scripts", NEXT)
     done = upgrade(engine, scripts=scripts, beforehand=seen.append)
-    assert [(each.revision, each.title) for each in done.steps] == [("0002", "Leads have a rank")]
+    assert [(each.revision, each.title) for each in done.steps] == [("0003", "Leads have a rank")]
     assert [each.steps for each in seen] == [done.steps]
     after = rows(engine)
     leads = [each.replace("('rank', 1)", "").replace(", ]", "]") for each in after.pop("leads")]
     assert len(leads) == 600
     assert sorted(leads) == sorted(before.pop("leads"))
     assert after.pop("set_aside") == before.pop("quarantine")
-    assert after.pop("smarketing_version") == ["[('version_num', '0002')]"]
+    assert after.pop("smarketing_version") == ["[('version_num', '0003')]"]
     del before["smarketing_version"]
     assert after == before
     names = {each["name"]: each["nullable"] for each in inspect(engine).get_columns("leads")}
@@ -200,9 +227,9 @@ def test_every_row_survives_an_upgrade(filled, engine, tmp_path):
 def test_a_store_from_before_revisions_goes_all_the_way(filled, engine, tmp_path):
     unstamped(engine)
     done = upgrade(engine, scripts=scripts_with(tmp_path / "scripts", NEXT))
-    assert [each.revision for each in done.steps] == ["0001", "0002"]
+    assert [each.revision for each in done.steps] == ["0001", "0002", "0003"]
     assert len(rows(engine)["leads"]) == 600
-    assert revision_of(engine) == "0002"
+    assert revision_of(engine) == "0003"
 
 
 def test_a_revision_that_fails_leaves_the_store_as_it_was(filled, engine, tmp_path):
@@ -234,9 +261,9 @@ def test_a_rehearsal_tells_the_sql_and_changes_nothing(filled, engine, tmp_path)
 
 def test_an_older_store_is_told_to_migrate_and_left_alone(filled, engine, monkeypatch):
     before = rows(engine), layout(engine)
-    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr("history.opening.REVISIONS", ("0001", "0002"))
-    with pytest.raises(StoreError, match=r"at revision 0001, .* 0002: .*`smarketing migrate`$"):
+    monkeypatch.setattr(revisions, "REVISIONS", (*REVISIONS, "0003"))
+    monkeypatch.setattr("history.opening.REVISIONS", (*REVISIONS, "0003"))
+    with pytest.raises(StoreError, match=r"at revision 0002, .* 0003: .*`smarketing migrate`$"):
         Store(engine)
     assert (rows(engine), layout(engine)) == before
 
@@ -246,7 +273,7 @@ def test_a_newer_store_is_refused_by_both_and_left_alone(filled, engine, tmp_pat
     before = rows(engine), layout(engine)
     for bring in (Store, upgrade):
         with pytest.raises(
-            StoreError, match=r"at revision 0002, .* up to 0001: upgrade smarketing"
+            StoreError, match=r"at revision 0003, .* up to 0002: upgrade smarketing"
         ):
             bring(engine)
     assert (rows(engine), layout(engine)) == before
@@ -276,7 +303,7 @@ def test_of_two_at_once_one_works_and_the_other_finds_nothing_to_do(filled, engi
             for _ in range(2)
         ]
         assert [each.stdout.readline() for each in both] == ["begins\n"] * 2
-    assert sorted(each.communicate(timeout=100)[0] for each in both) == ["0002\n", "nothing\n"]
+    assert sorted(each.communicate(timeout=100)[0] for each in both) == ["0003\n", "nothing\n"]
     assert len(rows(engine)["leads"]) == 600
 
 

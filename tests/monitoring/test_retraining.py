@@ -43,6 +43,15 @@ def test_when_nothing_fires_it_is_said_what_would():
     assert "after 190 more converted leads" in told.next
 
 
+def test_a_personal_field_waits_for_nothing_but_a_whole_history_and_a_newer_version():
+    reign = replace(REIGN, personal=("leads.team", "leads.zip"))
+    told = ask(1, reign=reign, promises=[promises(0.4, 0.9)], alerts=[alert("win_rate_fell")])
+    assert told.words == "Version 3 uses leads.team, leads.zip, marked as personal since."
+    assert not told.base_rate  # a shift of the champion would go on using them
+    assert ask(1, reign=reign, alerts=[alert("not_fresh")]).rule == "wait"
+    assert ask(1, reign=replace(reign, relearned=True)).rule == "wait"
+
+
 @pytest.mark.parametrize(
     ("days", "more", "fired"),
     [
@@ -57,6 +66,8 @@ def test_when_nothing_fires_it_is_said_what_would():
         (40, {"promises": [promises(0.8, 1.2)]}, "none"),
         (40, {"promises": [promises(np.nan, np.nan)]}, "none"),
         (1, {"force": True}, "forced"),
+        (1, {"reign": replace(REIGN, personal=("leads.team",))}, "personal"),
+        (28, {"reign": replace(REIGN, personal=("leads.team",), relearned=True)}, "personal"),
     ],
 )
 def test_each_rule_fires_at_its_bound(days, more, fired):

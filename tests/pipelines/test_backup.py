@@ -148,7 +148,7 @@ def test_a_backup_of_other_tables_is_refused_and_nothing_changes(filled, tmp_pat
     backup.run(settings, file)
     monkeypatch.undo()
     before = contents(store)
-    with pytest.raises(UsageError, match=r"at revision 0009, this release has 0001: restore with"):
+    with pytest.raises(UsageError, match=r"at revision 0009, this release has 0002: restore with"):
         backup.restore(settings, file, force=True)
     assert contents(store) == before
 

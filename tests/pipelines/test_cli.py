@@ -29,6 +29,7 @@ VERBS = (
     "serve",
     "schedule",
     "erase",
+    "personal",
     "backup",
     "restore",
     "migrate",

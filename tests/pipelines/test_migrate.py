@@ -52,7 +52,7 @@ def revision_in(file):
 def test_a_store_of_this_release_has_nothing_to_do(settings, capsys):
     done = migrate.run(settings)
     said = capsys.readouterr().out
-    assert "revision 0001, the newest is 0001" in said
+    assert "revision 0002, the newest is 0002" in said
     assert "nothing to do" in said
     assert (done["steps"], done["backup"]) == ([], None)
 
@@ -61,11 +61,11 @@ def test_a_store_of_this_release_has_nothing_to_do(settings, capsys):
 def test_it_says_what_it_does_and_where_the_copy_is(settings, capsys):
     done = migrate.run(settings)
     said = capsys.readouterr().out
-    assert "revision 0001, the newest is 0002\n  0002  Leads have a rank\n" in said
+    assert "revision 0002, the newest is 0003\n  0003  Leads have a rank\n" in said
     assert (done["backup"] is None) == settings.history.url.startswith("postgresql")
     if done["backup"]:
         assert f"as it was before: {done['backup']}" in said
-        assert (revision_in(done["backup"]), keys_in(done["backup"])) == ([("0001",)], [("kept",)])
+        assert (revision_in(done["backup"]), keys_in(done["backup"])) == ([("0002",)], [("kept",)])
     assert migrate.run(settings)["steps"] == []
 
 
@@ -78,7 +78,7 @@ def test_a_dry_run_shows_the_sql_as_text_and_as_json(settings, capsys, tmp_path)
     assert "taken back: nothing was changed" in said
     migrate.run(settings, dry_run=True, as_json=True)
     told = json.loads(capsys.readouterr().out)
-    assert (told["from"], told["to"], told["dry_run"]) == ("0001", "0002", True)
+    assert (told["from"], told["to"], told["dry_run"]) == ("0002", "0003", True)
     assert any("UPDATE smarketing_version" in each for each in told["sql"])
     assert {each for each in tmp_path.iterdir() if each.suffix not in (".db-wal", ".db-shm")} == (
         before
@@ -106,7 +106,7 @@ def test_without_a_copy_nothing_is_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(migrate, "copy_database", full)
     with pytest.raises(UsageError, match=r"disk is full\); nothing was changed"):
         migrate.run(settings_of(f"sqlite:///{file}"))
-    assert revision_in(file) == [("0001",)]
+    assert revision_in(file) == [("0002",)]
     assert sorted(each.name for each in tmp_path.glob("history.db.*")) == []
 
 
@@ -115,6 +115,6 @@ def test_a_new_store_is_made(tmp_path, capsys):
     with pytest.raises(UsageError, match="there is no store yet"):
         migrate.run(settings, dry_run=True)
     done = migrate.run(settings)
-    assert "no store yet, the newest is 0001\n  0001  0.1.0 baseline" in capsys.readouterr().out
+    assert "no store yet, the newest is 0002\n  0001  0.1.0 baseline" in capsys.readouterr().out
     assert done["backup"] is None
     assert open_store(settings.history.url).counts()["leads"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from collections.abc import Mapping as Dict
 
 import pandas as pd
@@ -74,9 +75,14 @@ def _check_times(rule: Rule, frame: pd.DataFrame, where: str, mapping: Mapping) 
 
 
 def check_leads(
-    tables: Dict[str, RawTable], mapping: Mapping, catalog: Catalog, *, partial: bool
+    tables: Dict[str, RawTable],
+    mapping: Mapping,
+    catalog: Catalog,
+    *,
+    merged: Collection[str],
+    partial: bool,
 ) -> list[str]:
-    """See that the other tables speak of the leads that were read.
+    """See that the other tables speak of the leads that were read, or merged into one of them.
 
     Returns
     -------
@@ -96,11 +102,12 @@ def check_leads(
     told: list[str] = []
     if partial or not leads:
         return told
+    known = leads.union(merged)
     for name in ("engagements", "outcomes", "dispositions"):
         if name not in tables or tables[name].frame.empty:
             continue
         ids = tables[name].frame["lead_id"].dropna()
-        if len(ids) and not ids.isin(leads).any():
+        if len(ids) and not ids.isin(known).any():
             said = (
                 f"{tables[name].origin}: none of the {len(ids):,} rows names a known lead: "
                 f"lead_id holds {ids.iloc[0]!r} where leads have {sorted(leads)[0]!r}; map the "

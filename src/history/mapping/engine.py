@@ -13,7 +13,7 @@ from history.mapping.catalog import Catalog
 from history.mapping.cells import key, make_cell
 from history.mapping.checks import check_columns, check_leads
 from history.mapping.declaration import Mapping, Rule
-from history.mapping.identity import deleted_leads, followed, merged_leads
+from history.mapping.identity import deleted_leads, merged_leads
 from history.mapping.names import attribute_name, matches, plain
 from history.mapping.progress import Marks, instants
 from history.mapping.source_rows import SourceRows
@@ -43,6 +43,9 @@ def apply(
 ) -> Extract:
     """Read a source by a mapping.
 
+    Rows keep the ids that the source has: mergers and deletions are told beside them, for
+    `history.moved` to follow, which knows who was erased.
+
     Parameters
     ----------
     mapping : what becomes of its tables.
@@ -68,8 +71,10 @@ def apply(
     if timezone is None and mapping.timezone is None and zone is not None:
         made.notes.append(f"times carry no zone and were read as {zone}; --timezone names another")
     tables = {name: _together(name, made, catalog) for name in TABLES if name in made.frames}
-    tables = {name: _settled(name, table, merged, gone) for name, table in tables.items()}
-    made.notes += check_leads(tables, mapping, catalog, partial=bool(rows.before.cursors))
+    tables = {name: _last_versions(name, table) for name, table in tables.items()}
+    made.notes += check_leads(
+        tables, mapping, catalog, merged=merged, partial=bool(rows.before.cursors)
+    )
     if merged:
         made.notes.append(f"{len(merged):,} merged leads are read as the lead they became")
     if gone:
@@ -234,21 +239,11 @@ def _together(name: str, made: _Made, catalog: Catalog) -> RawTable:
     return RawTable(whole, f"{catalog.name}: {', '.join(origins)}")
 
 
-def _settled(name: str, table: RawTable, merged: dict[str, str], gone: frozenset[str]) -> RawTable:
-    """Follow mergers and deletions, and keep one version of each row: the last one."""
-    frame, contract = table.frame, TABLES[name]
-    if name == "leads":
-        frame = frame[~frame["lead_id"].isin([*merged, *gone])]
-    elif "lead_id" in frame.columns:
-        frame = frame.assign(lead_id=followed(frame["lead_id"], merged))
-        frame = frame[~frame["lead_id"].isin(gone)]
-    elif name == "attribute_history":
-        leads = frame["entity"] == "lead"
-        ids = frame["entity_id"].where(~leads, followed(frame["entity_id"], merged))
-        frame = frame.assign(entity_id=ids)[~(leads & ids.isin(gone))]
-    if contract.key in frame.columns:
-        last = ~frame[contract.key].duplicated(keep="last") | frame[contract.key].isna()
-        frame = frame[last]
+def _last_versions(name: str, table: RawTable) -> RawTable:
+    """Keep one version of each row: the last one."""
+    frame, own = table.frame, TABLES[name].key
+    if own in frame.columns:
+        frame = frame[~frame[own].duplicated(keep="last") | frame[own].isna()]
     return replace(table, frame=frame.reset_index(drop=True))
 
 

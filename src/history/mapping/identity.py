@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Dict
 
-import pandas as pd
-
 from history.mapping.cells import key
 from history.mapping.declaration import Mapping
 from history.mapping.source_rows import SourceRows, chosen, marked_deleted
@@ -59,8 +57,3 @@ def deleted_leads(rows: SourceRows, mapping: Mapping, merged: Dict[str, str]) ->
             frame = chosen(frame, deletion.where, {}, ())
             found |= set(frame[key(deletion.lead)].dropna())
     return frozenset(found - set(merged))
-
-
-def followed(ids: pd.Series, merged: Dict[str, str]) -> pd.Series:
-    """Return ids with merged leads under the id that lives on."""
-    return ids.map(lambda each: merged.get(each, each), na_action="ignore")

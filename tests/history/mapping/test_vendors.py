@@ -93,6 +93,23 @@ def test_a_merger_learned_later_moves_what_is_stored(tmp_path):
     check(store.history())
 
 
+def test_a_merger_learned_later_brings_no_erased_person_back(tmp_path):
+    """The deal was of the one who was erased: it does not become the survivor's."""
+    before = warehouse.tables()
+    before["contact_merge_audit"] = before["contact_merge_audit"].iloc[:0]
+    extra = before["contact"].iloc[[0]].assign(id="002", property_email="b@x")
+    before["contact"] = pd.concat([before["contact"], extra])
+    store = open_store(f"sqlite:///{tmp_path}/history.db")
+    store.ingest(read(warehouse.as_sqlite(tmp_path / "1.db", before)), now=NOW)
+    own = store.history().for_leads(["001"])
+    store.erase("002")
+    store.ingest(read(warehouse.as_sqlite(tmp_path / "2.db", warehouse.tables())), now=NOW)
+    after = store.history()
+    assert "won" not in set(after.outcomes["stage"])
+    pd.testing.assert_frame_equal(after.outcomes, own.outcomes, check_categorical=False)
+    pd.testing.assert_frame_equal(after.engagements, own.engagements, check_categorical=False)
+
+
 def test_a_deletion_learned_later_removes_the_lead(tmp_path):
     before = warehouse.tables()
     before["contact"]["_fivetran_deleted"] = "false"
