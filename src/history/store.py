@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -148,7 +148,7 @@ class Store:
         ------
         StoreError : the store holds no leads.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             told = get_meta(connection, "observed_until")
             named, personal = unusable(connection)
         frames = read_tables(self.engine)
@@ -173,7 +173,7 @@ class Store:
         ----------
         observed_until : what the history says of its own end.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             named, personal = unusable(connection)
         with self.cursor() as cursor:
             frames = read_beside_writers(cursor)
@@ -189,7 +189,7 @@ class Store:
         lead_ids : the leads; unknown ones are simply not there.
         observed_until : what the history says of its own end.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             leads = read_rows(connection, "leads", "lead_id", lead_ids)
             accounts = sorted(set(leads["account_id"].dropna()))
             colleagues = read_rows(connection, "leads", "account_id", accounts)
@@ -220,9 +220,11 @@ class Store:
             hold_erasures(connection)
             yield connection
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """Open a connection that takes no lock of a writer."""
-        return self._reading()
+        with _told(self.name), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
@@ -245,7 +247,7 @@ class Store:
 
     def quarantine(self) -> pd.DataFrame:
         """Return the rows that were set aside, the newest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(QUARANTINE).order_by(QUARANTINE.c.seen_at.desc(), QUARANTINE.c.row)
             ).all()
@@ -253,7 +255,7 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table holds."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return {
                 name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
                 for name, table in {**STORED, "quarantine": QUARANTINE}.items()
@@ -261,12 +263,12 @@ class Store:
 
     def sources(self) -> list[str]:
         """Return the formats of the sources that were taken in."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return list(get_meta(connection, "sources") or [])
 
     def marks(self, format: str, source: str) -> dict[str, Any] | None:
         """Return how far a source was read, as its reader said; None if it never was."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             kept = (get_meta(connection, "marks") or {}).get(f"{format} {source}")
         return None if kept is None else dict(kept)
 
@@ -320,11 +322,6 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         with _told(self.name), self.engine.begin() as connection:
             yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _told(self.name), self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def open_store(url: str, patience_s: float | None = None, personal: Collection[str] = ()) -> Store:
