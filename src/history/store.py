@@ -42,7 +42,7 @@ class Store:
     def __init__(self, engine: Engine, personal: Collection[str] = ()) -> None:
         self.engine = engine
         self.in_place = InPlace(engine)
-        with self._writing() as connection:
+        with _told(self.name), self.engine.begin() as connection:
             prepare(connection, self.name)
             mark(connection, personal)
 
@@ -216,7 +216,7 @@ class Store:
 
         Nobody is erased meanwhile, so that who asks `kept_out` may write by the answer.
         """
-        with self._writing() as connection:
+        with _told(self.name), self.engine.begin() as connection:
             hold_erasures(connection)
             yield connection
 
@@ -280,7 +280,7 @@ class Store:
         StoreError : no such lead, a row names it still, or somebody has been writing for longer
             than half a minute; nothing was erased.
         """
-        with self._writing() as connection:
+        with _told(self.name), self.engine.begin() as connection:
             receipt = erase(connection, lead_id)
             if not any(receipt.removed.values()):
                 raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
@@ -288,7 +288,7 @@ class Store:
 
     def readmit(self, lead_id: str) -> int:
         """Let rows of an erased person in again; return how many linked ids were kept out."""
-        with self._writing() as connection:
+        with _told(self.name), self.engine.begin() as connection:
             return readmit(connection, lead_id)
 
     def _write(
@@ -317,11 +317,6 @@ class Store:
         if extract.observed_until is not None:
             told = get_meta(connection, "observed_until") or 0
             set_meta(connection, "observed_until", max(told, micros(extract.observed_until)))
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with _told(self.name), self.engine.begin() as connection:
-            yield connection
 
 
 def open_store(url: str, patience_s: float | None = None, personal: Collection[str] = ()) -> Store:
