@@ -25,6 +25,7 @@ REQUIREMENTS: Final = (
     "lightgbm",
     "numba",
     "numpy",
+    "orjson",
     "pandas",
     "pandera",
     "pyarrow",
