@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Dict
 
 import pandas as pd
 
 from history.extract import RawTable
+from history.mapping import own
 from history.mapping.catalog import Catalog
 from history.mapping.cells import key, make_cell
 from history.mapping.declaration import Mapping, MappingError, Rule
@@ -18,6 +18,7 @@ from history.tables import TABLES
 
 _REWRITTEN = ("*last*modified*", "*modified_time*", "*updated*", "*lastmod*", "*system_modstamp*")
 _WRONG_SHARE = 0.5
+_MANY = 20
 
 
 def check_columns(rule: Rule, frame: pd.DataFrame, table: str, mapping: Mapping) -> None:
@@ -33,12 +34,7 @@ def check_columns(rule: Rule, frame: pd.DataFrame, table: str, mapping: Mapping)
         if rule.wide and name in ("field", "value"):
             continue
         if sources and not any(key(source) in frame.columns for source in sources):
-            near = difflib.get_close_matches(key(sources[0]), list(frame.columns), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            found = ", ".join(list(frame.columns)[:20])
-            raise MappingError(
-                f"{where}: {name}: there is no column {sources[0]!r}{hint} (found {found})"
-            )
+            raise own.no_column(where, name, sources[0], frame)
     for name in rule.fixed:
         if matches(name, mapping.hindsight):
             raise MappingError(
@@ -46,6 +42,7 @@ def check_columns(rule: Rule, frame: pd.DataFrame, table: str, mapping: Mapping)
                 "that sees it learns the answer. Take it out of `fixed`: the stage is rebuilt "
                 "from the history tables"
             )
+    own.check(rule, frame, where, mapping)
     _check_times(rule, frame, where, mapping)
 
 
@@ -76,6 +73,7 @@ def _check_times(rule: Rule, frame: pd.DataFrame, where: str, mapping: Mapping) 
 
 def check_leads(
     tables: Dict[str, RawTable],
+    spoken: Sequence[tuple[str, pd.Series]],
     mapping: Mapping,
     catalog: Catalog,
     *,
@@ -83,6 +81,14 @@ def check_leads(
     partial: bool,
 ) -> list[str]:
     """See that the other tables speak of the leads that were read, or merged into one of them.
+
+    Parameters
+    ----------
+    tables : what was made.
+    spoken : for each rule whose rows concern leads, its table and the leads that they name.
+    mapping, catalog : of the source.
+    merged : leads that are no more.
+    partial : whether only what is new was read; then nothing can be said.
 
     Returns
     -------
@@ -103,17 +109,21 @@ def check_leads(
     if partial or not leads:
         return told
     known = leads.union(merged)
-    for name in ("engagements", "outcomes", "dispositions"):
-        if name not in tables or tables[name].frame.empty:
-            continue
-        ids = tables[name].frame["lead_id"].dropna()
-        if len(ids) and not ids.isin(known).any():
+    for table, ids in spoken:
+        strange = ids[~ids.isin(known)]
+        if len(strange) == len(ids) > 0:
             said = (
-                f"{tables[name].origin}: none of the {len(ids):,} rows names a known lead: "
-                f"lead_id holds {ids.iloc[0]!r} where leads have {sorted(leads)[0]!r}; map the "
+                f"{catalog.name}: {table}: none of the {len(ids):,} rows names a known lead: "
+                f"lead_id holds {ids.iloc[0]!r} where leads have {min(leads)!r}; map the "
                 "column with the lead, or join the table that links the two"
             )
-            if not mapping.loose:
+            # A few rows may speak of people who are no leads; many were mapped wrongly.
+            if not mapping.loose and (len(ids) >= _MANY or len(spoken) == 1):
                 raise MappingError(said)
             told.append(said)
+        elif len(strange) > _WRONG_SHARE * len(ids):
+            told.append(
+                f"{table}: {len(strange):,} of {len(ids):,} rows name leads that the source does "
+                f"not have, such as {strange.iloc[0]!r}"
+            )
     return told

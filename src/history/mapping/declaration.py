@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -68,6 +69,11 @@ class Cell(_Part):
         """The source columns that it names outright."""
         return (*self.column, *self.latest)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All source columns that it names, those of a template too."""
+        return (*self.sources, *re.findall(r"{([^{}]+)}", self.template or ""))
+
 
 class Join(_Part):
     """A further table whose columns a rule uses.
@@ -102,7 +108,8 @@ class Rule(_Part):
     columns : how each canonical column is made.
     fixed : columns of leads or accounts that never change after creation: attributes. All others
         that are neither personal nor hindsight are kept as current-only.
-    optional : whether the source may lack the table.
+    optional : whether the source may lack the table; a rule that no vendor's mapping has must say
+        so itself.
     wide : rows are versions of whole records; into the attribute history goes each field that
         changed from one to the next.
     truth : what the choice of times means, in words for the dry run.

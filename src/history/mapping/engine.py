@@ -31,6 +31,7 @@ class _Made:
     current_only: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
+    spoken: list[tuple[str, pd.Series]] = field(default_factory=list)
 
 
 def mapping_digest(mapping: Mapping) -> str:
@@ -73,7 +74,7 @@ def apply(
     tables = {name: _together(name, made, catalog) for name in TABLES if name in made.frames}
     tables = {name: _last_versions(name, table) for name, table in tables.items()}
     made.notes += check_leads(
-        tables, mapping, catalog, merged=merged, partial=bool(rows.before.cursors)
+        tables, made.spoken, mapping, catalog, merged=merged, partial=bool(rows.before.cursors)
     )
     if merged:
         made.notes.append(f"{len(merged):,} merged leads are read as the lead they became")
@@ -119,6 +120,8 @@ def _take(
         canonical = canonical[~secret.astype(bool)]
     canonical = _named(rule, canonical, frame, made)
     canonical = _happened(rule, canonical, rows, made)
+    if rule.into != "leads" and "lead_id" in canonical.columns:
+        made.spoken.append((rows.table(rule.from_) or rule.from_, canonical["lead_id"]))
     made.frames.setdefault(rule.into, []).append(canonical)
     made.origins.setdefault(rule.into, []).append(rows.table(rule.from_) or rule.from_)
 

@@ -12,6 +12,7 @@ from history.mapping.catalog import Catalog
 from history.mapping.cells import key
 from history.mapping.declaration import Join, Mapping, MappingError, Rule
 from history.mapping.names import plain
+from history.mapping.own import may_lack_its_table
 from history.mapping.progress import Marks, digest, instants
 
 
@@ -58,7 +59,7 @@ class SourceRows:
         """
         table = self.table(rule.from_)
         if table is None:
-            self._check_absent(rule.from_, optional=rule.optional)
+            self._check_absent(rule.from_, optional=may_lack_its_table(rule, self.mapping))
             return None
         joined: list[tuple[Join, pd.DataFrame]] = []
         for join in rule.join:
@@ -66,7 +67,7 @@ class SourceRows:
             if other is None:
                 if join.optional:
                     continue
-                self._check_absent(join.table, optional=rule.optional)
+                self._check_absent(join.table, optional=may_lack_its_table(rule, self.mapping))
                 return None
             self.digests[plain(join.table)] = digest(other)
             joined.append((join, chosen(other, join.where, {}, self.mapping.deleted)))
