@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 import random
-import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
 
-_MOST_WAITING = 10_000
+from serving.behind import Behind
 
 
 @dataclass(slots=True)
@@ -48,50 +48,39 @@ class AccessLog:
 
     def __init__(self, stream: TextIO, share: float) -> None:
         self._stream, self._share = stream, share
-        self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue(_MOST_WAITING)
+        self._behind: Behind[tuple[float, Visit, int]] = Behind("access log", self._write)
         self._chance = random.Random(7)  # noqa: S311  a sample, not a secret
         self._dropped = 0
-        self._thread: threading.Thread | None = None
 
     def note(self, visit: Visit) -> None:
         """Write a line about a request, or not, as the sample wants."""
         if visit.status < 500 and (not self._share or self._chance.random() >= self._share):
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write, name="access log", daemon=True)
-            self._thread.start()
-        line = {
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": visit.method,
-            "route": visit.route,
-            "status": visit.status,
-            "ms": round(visit.seconds * 1000, 2),
-            "key": visit.key_id,
-            "role": visit.role,
-        }
-        if self._dropped:
-            line["dropped_before"] = self._dropped
-        try:
-            self._lines.put_nowait(line)
+        if self._behind.note((time.time(), visit, self._dropped)):
             self._dropped = 0
-        except queue.Full:
+        else:
             self._dropped += 1
 
     def close(self) -> None:
         """Write what is waiting, and stop."""
-        if self._thread is not None:
-            self._lines.put(None)
-            self._thread.join(5)
-            self._thread = None
+        self._behind.close()
 
-    def _write(self) -> None:
-        open_end = True
-        while open_end:
-            waiting = [self._lines.get()]
-            while not self._lines.empty():
-                waiting.append(self._lines.get())
-            open_end = waiting[-1] is not None
-            text = b"\n".join(orjson.dumps(each) for each in waiting if each is not None)
-            if text:
-                self._stream.write(f"{text.decode()}\n")
-                self._stream.flush()
+    def _write(self, noted: Sequence[tuple[float, Visit, int]]) -> None:
+        text = b"\n".join(orjson.dumps(_line(*each)) for each in noted)
+        self._stream.write(f"{text.decode()}\n")
+        self._stream.flush()
+
+
+def _line(at: float, visit: Visit, dropped: int) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
+        "method": visit.method,
+        "route": visit.route,
+        "status": visit.status,
+        "ms": round(visit.seconds * 1000, 2),
+        "key": visit.key_id,
+        "role": visit.role,
+    }
+    if dropped:
+        line["dropped_before"] = dropped
+    return line

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,16 +19,13 @@ from starlette.routing import Route
 
 from alignment.dispositions import DispositionError
 from history import HistoryError, StoreError
-from history.errors import ConflictError, NotInPlaceError
+from history.errors import ConflictError
 from history.spend import note_spend
 from serving import bulk, reading, signin
 from serving.access_log import AccessLog
 from serving.contract import (
-    LeadScore,
-    LeadToScore,
     Problem,
     Refusal,
-    ScoreRequest,
     SpendRequest,
     Written,
 )
@@ -41,10 +37,10 @@ from serving.live import history_age
 from serving.metrics import Meters
 from serving.openapi import openapi_document
 from serving.pages.routes import routes as page_routes
+from serving.scoring import ScoreEndpoint
 from serving.security import Doorman
 from serving.teamwork import answers_of, decide
 
-_FEW_LEADS, _FEW_BYTES = 2, 32_768
 WRITABLE = ("engagements", "outcomes", "leads", "accounts", "dispositions")
 _log = logging.getLogger("smarketing.app")
 
@@ -74,7 +70,9 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     return Starlette(
         middleware=[guard],
         routes=[
-            Route("/score", _score(desk), methods=["POST"]),  # the first one is found soonest
+            Route(
+                "/score", ScoreEndpoint(desk), methods=["POST"]
+            ),  # the first one is found soonest
             *page_routes(desk),
             Route("/metrics", _metrics(desk, meters), methods=["GET"]),
             *signin.routes(doorman),
@@ -107,67 +105,6 @@ def readiness(desk: Desk) -> dict[str, Any]:
     """Return whether the service can score, with which version, and what is wrong."""
     about = desk.about()
     return {"ready": about["ready"], "version": about["version"], "problem": about["problem"]}
-
-
-def _score(desk: Desk) -> Endpoint:
-    async def score(request: Request) -> Response:
-        wanted = reading.parsed(ScoreRequest, await reading.json_body(request))
-        limit = desk.settings.serving.max_leads
-        if len(wanted.leads) > limit:
-            raise RequestError(
-                413, f"leads: at most {limit} in one request (got {len(wanted.leads)})"
-            )
-        top = wanted.top_reasons
-        top = desk.settings.serving.default_reasons if top is None else top
-        if _is_small(request, wanted):
-            try:
-                scores = scores_of(desk, wanted.leads, top, in_place=True)
-            except NotInPlaceError:
-                scores = await asyncio.to_thread(scores_of, desk, wanted.leads, top)
-        else:
-            scores = await asyncio.to_thread(scores_of, desk, wanted.leads, top)
-        return _json({"scores": [each.model_dump() for each in scores]})
-
-    return score
-
-
-def _is_small(request: Request, wanted: ScoreRequest) -> bool:
-    """Tell whether a request takes less than handing it to a thread and back."""
-    length = request.headers.get("content-length", "")
-    return len(wanted.leads) <= _FEW_LEADS and length.isdigit() and int(length) <= _FEW_BYTES
-
-
-def scores_of(
-    desk: Desk, leads: list[Any], top_reasons: int, *, in_place: bool = False
-) -> list[LeadScore]:
-    """Score leads as they came; one that breaks the contract is told so in its own answer.
-
-    Parameters
-    ----------
-    desk : holds the champion.
-    leads : one JSON value each.
-    top_reasons : reasons per lead.
-    in_place : score only if that takes no longer than an event loop may wait.
-
-    Raises
-    ------
-    NotReadyError : there is no champion.
-    StoreError : the history cannot be read.
-    NotInPlaceError : it cannot be read in place.
-    """
-    scorer = desk.scorer
-    answers: dict[int, LeadScore] = {}
-    understood: list[tuple[int, LeadToScore]] = []
-    for place, raw in enumerate(leads):
-        try:
-            understood.append((place, LeadToScore.model_validate(raw)))
-        except ValidationError as error:
-            named = raw.get("lead_id") if isinstance(raw, dict) else None
-            lead_id = named[:500] if isinstance(named, str) else ""
-            message = f"leads.{place}: {reading.sentence(error)}"
-            answers[place] = scorer.answers.refusal(lead_id, "", "invalid", message)
-    answers.update(scorer.score(understood, top_reasons, desk.now(), in_place=in_place))
-    return [answers[place] for place in range(len(leads))]
 
 
 def _write(desk: Desk, table: str) -> Endpoint:

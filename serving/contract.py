@@ -1,11 +1,13 @@
 """What callers send and get.
 
 Flat objects, every key always present, numbers as doubles, strings instead of enumerations and
-no unions in the answers, so that flow builders of CRMs can read the document.
+no unions in the answers, so that flow builders of CRMs can read the document. Scores are plain
+data classes: what we make ourselves needs no validation.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -130,70 +132,106 @@ class ScoreRequest(_Input):
     )
 
 
-class Reason(BaseModel):
+@dataclass(slots=True)
+class Reason:
     """Why a lead scored as it did."""
 
-    feature: str = Field(description="Name of the feature.", examples=["pricing_visit_30d"])
-    label: str = Field(
-        description="The feature in plain words.", examples=["pricing visit in the last 30 days"]
-    )
-    value: str = Field(
-        description="Its value for this lead, as text; empty when unknown.", examples=["3"]
-    )
-    effect: float = Field(
-        description="Its part of the probability, in points of probability.", examples=[0.04]
-    )
+    feature: Annotated[
+        str, Field(description="Name of the feature.", examples=["pricing_visit_30d"])
+    ]
+    label: Annotated[
+        str,
+        Field(
+            description="The feature in plain words.",
+            examples=["pricing visit in the last 30 days"],
+        ),
+    ]
+    value: Annotated[
+        str,
+        Field(description="Its value for this lead, as text; empty when unknown.", examples=["3"]),
+    ]
+    effect: Annotated[
+        float,
+        Field(
+            description="Its part of the probability, in points of probability.", examples=[0.04]
+        ),
+    ]
 
 
-class HorizonProbability(BaseModel):
+@dataclass(slots=True)
+class HorizonProbability:
     """The probability within one horizon."""
 
-    horizon_days: int = Field(ge=1, description="Days after the cutoff.", examples=[30])
-    probability: float = Field(
-        ge=0, le=1, description="Calibrated probability of a conversion.", examples=[0.12]
-    )
+    horizon_days: Annotated[int, Field(ge=1, description="Days after the cutoff.", examples=[30])]
+    probability: Annotated[
+        float,
+        Field(ge=0, le=1, description="Calibrated probability of a conversion.", examples=[0.12]),
+    ]
 
 
-class LeadScore(BaseModel):
+@dataclass(slots=True)
+class LeadScore:
     """The score of one lead. When `status` is unknown_lead or invalid, every number is 0."""
 
-    lead_id: str = Field(description="As sent.", examples=["L000042"])
-    as_of: str = Field(
-        description="The cutoff that was used.", examples=["2025-06-30T00:00:00+00:00"]
-    )
-    probability: float = Field(
-        ge=0,
-        le=1,
-        description="Calibrated probability within the longest horizon.",
-        examples=[0.21],
-    )
-    horizon_days: int = Field(description="The longest horizon, in days.", examples=[90])
-    probabilities: list[HorizonProbability] = Field(
-        description="The probability within each horizon.",
-        examples=[[{"horizon_days": 30, "probability": 0.12}]],
-    )
-    score: float = Field(
-        ge=0, le=100, description="Percentile rank among open leads.", examples=[93.5]
-    )
-    grade: str = Field(description="A, B, C or D by the agreed thresholds.", examples=["A"])
-    trend: str = Field(
-        description="improving, steady, declining or unknown, against a week before.",
-        examples=["improving"],
-    )
-    expected_value: float = Field(
-        description="Probability times the value of a win; 0 when that is unknown.",
-        examples=[1520.0],
-    )
-    reasons: list[Reason] = Field(
-        description="The strongest reasons, largest effect first.", examples=[[]]
-    )
-    model_version: str = Field(description="Version of the model that scored.", examples=["3"])
-    status: str = Field(
-        description="ok; closed (the lead is won or lost, and is scored as if it were not); "
-        "unknown_lead; invalid.",
-        examples=["ok"],
-    )
-    message: str = Field(description="What is wrong and what to do, empty when ok.", examples=[""])
+    lead_id: Annotated[str, Field(description="As sent.", examples=["L000042"])]
+    as_of: Annotated[
+        str, Field(description="The cutoff that was used.", examples=["2025-06-30T00:00:00+00:00"])
+    ]
+    probability: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Calibrated probability within the longest horizon.",
+            examples=[0.21],
+        ),
+    ]
+    horizon_days: Annotated[int, Field(description="The longest horizon, in days.", examples=[90])]
+    probabilities: Annotated[
+        list[HorizonProbability],
+        Field(
+            description="The probability within each horizon.",
+            examples=[[{"horizon_days": 30, "probability": 0.12}]],
+        ),
+    ]
+    score: Annotated[
+        float, Field(ge=0, le=100, description="Percentile rank among open leads.", examples=[93.5])
+    ]
+    grade: Annotated[
+        str, Field(description="A, B, C or D by the agreed thresholds.", examples=["A"])
+    ]
+    trend: Annotated[
+        str,
+        Field(
+            description="improving, steady, declining or unknown, against a week before.",
+            examples=["improving"],
+        ),
+    ]
+    expected_value: Annotated[
+        float,
+        Field(
+            description="Probability times the value of a win; 0 when that is unknown.",
+            examples=[1520.0],
+        ),
+    ]
+    reasons: Annotated[
+        list[Reason],
+        Field(description="The strongest reasons, largest effect first.", examples=[[]]),
+    ]
+    model_version: Annotated[
+        str, Field(description="Version of the model that scored.", examples=["3"])
+    ]
+    status: Annotated[
+        str,
+        Field(
+            description="ok; closed (the lead is won or lost, and is scored as if it were not); "
+            "unknown_lead; invalid.",
+            examples=["ok"],
+        ),
+    ]
+    message: Annotated[
+        str, Field(description="What is wrong and what to do, empty when ok.", examples=[""])
+    ]
 
 
 class ScoreAnswer(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -198,7 +199,7 @@ class Desk:
         if self.ready:
             wanted = LeadToScore(lead_id=lead_id)
             top = self.settings.serving.default_reasons
-            score = self.scorer.score([(0, wanted)], top, now)[0].model_dump()
+            score = asdict(self.scorer.score([(0, wanted)], top, now)[0])
             if score["status"] == "ok":
                 beside = self.beside(lead_id, now)
                 told = outlook(

@@ -17,9 +17,6 @@ from history.keys import list_keys
 from serving.security import is_loopback
 from settings import Settings, SettingsError
 
-_LONGER_S = 10.0
-"""BentoML gives a request up so much later than our own guard, which says why."""
-
 
 class PortError(ValueError):
     """The service cannot listen where it was told to."""
@@ -98,9 +95,7 @@ def launch(settings: Settings, host: str | None = None, port: int | None = None)
 
 
 def _environment(settings: Settings, scratch: str) -> dict[str, str]:
-    traffic = {"timeout": settings.serving.timeout_s + _LONGER_S}
-    service = {"workers": settings.serving.workers, "traffic": traffic}
-    override = {"services": {"smarketing": service}}
+    override = {"services": {"smarketing": {"workers": settings.serving.workers}}}
     return {
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_CONFIG_OVERRIDES": json.dumps(override),

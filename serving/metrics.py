@@ -1,18 +1,21 @@
 """What Prometheus is told: requests by route template, and what the product itself does.
 
 BentoML's own request metrics carry raw paths, and with them ids of leads; they are switched off,
-and stand here under the same names with templates in their place.
+and stand here under the same names with templates in their place. Requests are noted, and counted
+in batches behind the answers.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from serving.access_log import Visit
+from serving.behind import Behind
 
 _QUICK = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10,
@@ -62,16 +65,18 @@ class Meters:
             multiprocess_mode="mostrecent",
             registry=self._registry,
         )
+        self._running = 0
+        self._of_endpoint = lru_cache(maxsize=1024)(self._children)
+        self._behind: Behind[Visit | _Scored] = Behind("metrics", self._count)
 
     def begun(self) -> None:
         """Count a request as at work."""
-        self._at_work.inc()
+        self._running += 1
 
     def ended(self, visit: Visit) -> None:
         """Count a request as done."""
-        self._at_work.dec()
-        self._requests.labels(visit.route, _SERVICE, str(visit.status)).inc()
-        self._seconds.labels(visit.route, _SERVICE).observe(visit.seconds)
+        self._running -= 1
+        self._behind.note(visit)
 
     def scored(self, grades: Iterable[str], feature_s: float, model_s: float) -> None:
         """Count scores.
@@ -81,10 +86,7 @@ class Meters:
         grades : one for each lead.
         feature_s, model_s : seconds that the batch took.
         """
-        for grade in grades:
-            self._scores.labels(grade).inc()
-        self._features.observe(feature_s)
-        self._model.observe(model_s)
+        self._behind.note((grades, feature_s, model_s))
 
     def history_age(self, seconds: float) -> None:
         """Note how old the newest record is."""
@@ -92,6 +94,8 @@ class Meters:
 
     def text(self) -> bytes:
         """Return everything in the format of Prometheus."""
+        self._behind.flush()
+        self._at_work.set(self._running)
         if _DIRECTORY not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
@@ -99,9 +103,34 @@ class Meters:
         return generate_latest(registry)
 
     def close(self) -> None:
-        """Let the requests of this worker no longer count as at work."""
+        """Count what is waiting, and let this worker's requests no longer count as at work."""
+        self._behind.close()
         if _DIRECTORY in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # likewise
+
+    def _count(self, noted: Sequence[Visit | _Scored]) -> None:
+        self._at_work.set(self._running)
+        for each in noted:
+            if isinstance(each, Visit):
+                requests, seconds = self._of_endpoint(each.route, each.status)
+                requests.inc()
+                seconds.observe(each.seconds)
+                continue
+            grades, feature_s, model_s = each
+            for grade in grades:
+                self._scores.labels(grade).inc()
+            self._features.observe(feature_s)
+            self._model.observe(model_s)
+
+    def _children(self, route: str, status: int) -> tuple[Counter, Histogram]:
+        return (
+            self._requests.labels(route, _SERVICE, str(status)),
+            self._seconds.labels(route, _SERVICE),
+        )
+
+
+_Scored = tuple[Iterable[str], float, float]
+"""Grades, and the seconds of features and of the model, of a batch."""
 
 
 def _timer(name: str, words: str, registry: CollectorRegistry) -> Histogram:

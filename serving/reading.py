@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from history.tables import TABLES
 from serving.contract import MAX_TEXT
@@ -24,22 +25,41 @@ async def json_body(request: Request) -> Any:
 
     Raises
     ------
-    RequestError : 413 too large, 400 not JSON in UTF-8 (NaN and infinities are not JSON).
+    RequestError : as `whole_body` and `loaded`.
     """
-    chunks: list[bytes] = []
-    size = 0
+    return loaded(await whole_body(request.receive))
+
+
+async def whole_body(receive: Receive) -> bytes:
+    """Read a body to its end.
+
+    Raises
+    ------
+    RequestError : 413 too large, 400 the connection was closed before the end.
+    """
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestError(400, "the connection was closed before the body was complete")
+        more = message.get("more_body", False)
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise RequestError(
+                413, f"the body is larger than {MAX_BODY >> 20} MiB: send less at once"
+            )
+    return body
+
+
+def loaded(body: bytes) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    RequestError : 400, not JSON in UTF-8 (NaN and infinities are not JSON).
+    """
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise RequestError(
-                    413, f"the body is larger than {MAX_BODY >> 20} MiB: send less at once"
-                )
-            chunks.append(chunk)
-    except ClientDisconnect as error:
-        raise RequestError(400, "the connection was closed before the body was complete") from error
-    try:
-        return orjson.loads(b"".join(chunks))
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(400, f"the body is not JSON: {error}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from dataclasses import asdict
 
 import httpx
 import pandas as pd
@@ -47,7 +48,7 @@ def score_noted(desk: Desk, outbox: Outbox) -> int:
             answer = found[place]
             if answer.status in ("ok", "closed"):
                 target = target_of(item.target, desk.settings.crm)
-                payload = {**target.payload(answer.model_dump()), **item.payload.get("also", {})}
+                payload = {**target.payload(asdict(answer)), **item.payload.get("also", {})}
                 outbox.put(item.target, {item.record: payload})
                 scored += 1
             else:

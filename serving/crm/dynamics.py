@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from delivery.targets import predictive_score
@@ -28,7 +29,7 @@ def entity_of(body: Any) -> tuple[str, str]:
 
 def answer(score: LeadScore, entity: str, kind: str) -> dict[str, Any]:
     """Return the columns of a predictive score; the trend is 3 where there is no score."""
-    data = score.model_dump()
+    data = asdict(score)
     return {
         **predictive_score(data),
         "msdyn_entityid": entity,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -76,7 +77,7 @@ class _Hubspot(_Endpoint):
             self.desk.now(),
         )
         found = await self.score(hubspot.lead_of(_parsed(raw)))
-        return _json(hubspot.answer(found, words(found.model_dump())))
+        return _json(hubspot.answer(found, words(asdict(found))))
 
 
 class _Odoo(_Endpoint):

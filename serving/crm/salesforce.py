@@ -6,6 +6,7 @@ no enumerations, unions or references; numbers are doubles; every key is always 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from delivery.targets import words
@@ -48,7 +49,7 @@ def answer(score: LeadScore) -> dict[str, Any]:
         "grade": score.grade,
         "trend": score.trend,
         "expectedValue": float(score.expected_value),
-        "reasons": words(score.model_dump()),
+        "reasons": words(asdict(score)),
         "modelVersion": score.model_version,
         "status": score.status,
         "message": score.message,

@@ -1,4 +1,5 @@
 import math
+from dataclasses import asdict, fields
 
 import pandas as pd
 import pytest
@@ -51,5 +52,5 @@ def test_values_of_reasons_are_texts():
 
 def test_a_refusal_has_every_key():
     refusal = ANSWERS.refusal("a", "", "invalid", "why")
-    assert set(refusal.model_dump()) == set(LeadScore.model_fields)
+    assert set(asdict(refusal)) == {each.name for each in fields(LeadScore)}
     assert [each.probability for each in refusal.probabilities] == [0.0, 0.0]

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,11 +8,11 @@ import pytest
 from features import compute_features, open_leads
 from history import Sample
 from models import score
-from serving.app import scores_of
 from serving.assembly import assembled, stored_rows
 from serving.body import understand
 from serving.contract import LeadToScore
 from serving.desk import Desk
+from serving.scoring import scores_of
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_a_lead_told_in_full_scores_as_if_it_were_stored(empty_desk: Desk, now):
     told = {"lead_id": "told", "attributes": attributes, "account": account, "engagements": touches}
     stored, told = scored(empty_desk, [{"lead_id": "stored"}, told], now, top_reasons=5)
     assert stored.status == told.status == "ok"
-    assert told.model_copy(update={"lead_id": "stored"}) == stored
+    assert replace(told, lead_id="stored") == stored
 
 
 def test_zero_reasons_skip_the_explanation(desk: Desk, some_open, now):
@@ -123,7 +124,7 @@ def test_a_known_lead_had_its_fixed_values_until_a_request_tells_others(empty_de
 def test_one_lead_in_place_is_scored_as_in_a_thread(client, desk: Desk, some_open, monkeypatch):
     body = {"leads": [{"lead_id": some_open[0]}], "top_reasons": 3}
     in_thread = []
-    monkeypatch.setattr("serving.app.asyncio.to_thread", spied(asyncio.to_thread, in_thread))
+    monkeypatch.setattr("serving.scoring.asyncio.to_thread", spied(asyncio.to_thread, in_thread))
     at_once = client.post("/score", json=body).json()
     assert scores_of not in in_thread
     monkeypatch.setattr("history.lead_rows._MOST_IN_PLACE", 0)
@@ -133,7 +134,7 @@ def test_one_lead_in_place_is_scored_as_in_a_thread(client, desk: Desk, some_ope
 
 def test_a_plugged_classifier_does_not_hold_up_the_loop(client, desk: Desk, some_open, monkeypatch):
     in_thread = []
-    monkeypatch.setattr("serving.app.asyncio.to_thread", spied(asyncio.to_thread, in_thread))
+    monkeypatch.setattr("serving.scoring.asyncio.to_thread", spied(asyncio.to_thread, in_thread))
     monkeypatch.setattr("models.conversion.ConversionModel.is_quick", False)
     answer = client.post("/score", json={"leads": [{"lead_id": some_open[0]}]})
     assert answer.status_code == 200
