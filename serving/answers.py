@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from serving.contract import HorizonProbability, LeadScore, Reason
 
 STEADY_POINTS = 5.0
@@ -26,14 +24,14 @@ class Answers:
     deal : value of a win in money, 0 when unknown.
     """
 
-    horizons: Sequence[int]
+    horizons: tuple[int, ...]
     version: str
     deal: float
 
     def answer(
         self,
         lead_id: str,
-        as_of: pd.Timestamp,
+        as_of: str,
         chances: Sequence[float],
         score: float,
         grade: str,
@@ -46,7 +44,7 @@ class Answers:
 
         Parameters
         ----------
-        lead_id, as_of : the snapshot.
+        lead_id, as_of : the snapshot, the cutoff as ISO 8601.
         chances : probability within each horizon.
         score, grade, reasons : as of `models.Scores`.
         earlier : its score a week before, NaN when unknown.
@@ -54,7 +52,7 @@ class Answers:
         """
         return LeadScore(
             lead_id=lead_id,
-            as_of=as_of.isoformat(),
+            as_of=as_of,
             probability=chances[-1],
             horizon_days=self.horizons[-1],
             probabilities=self._probabilities(chances),

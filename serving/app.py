@@ -31,7 +31,7 @@ from serving.contract import (
 )
 from serving.crm import crm_routes
 from serving.desk import Desk
-from serving.errors import NotReadyError, RequestError, UnknownLeadError
+from serving.errors import COME_BACK_S, RequestError, UnknownLeadError
 from serving.guard import Guard
 from serving.live import history_age
 from serving.metrics import Meters
@@ -64,8 +64,14 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
         "/model": lambda _: desk.about(),
         "/readyz/details": lambda _: readiness(desk),
     }
+    score = ScoreEndpoint(desk)
     guard = Middleware(
-        Guard, doorman=doorman, settings=desk.settings.serving, meters=meters, log=log
+        Guard,
+        doorman=doorman,
+        settings=desk.settings.serving,
+        meters=meters,
+        log=log,
+        direct={("POST", "/score"): score},
     )
     return Starlette(
         middleware=[guard],
@@ -90,15 +96,10 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
             DispositionError: _misfit,
             HistoryError: _misfit,
             StoreError: _unavailable,
-            NotReadyError: _unavailable,
             UnknownLeadError: _absent,
             Exception: _failed,
         },
     )
-
-
-_COME_BACK_S = 5
-"""Until then a champion is looked for again, a writer is done, or a queue may be made."""
 
 
 def readiness(desk: Desk) -> dict[str, Any]:
@@ -220,7 +221,7 @@ async def _absent(_request: Request, error: Exception) -> Response:
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
     answer = _problem(503, str(error))
-    answer.headers["Retry-After"] = str(_COME_BACK_S)
+    answer.headers["Retry-After"] = str(COME_BACK_S)
     return answer
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
-
-import pandas as pd
 
 from history import HistoryError
 from history.conform import EARLIEST, LATEST
@@ -17,16 +14,17 @@ from history.history import micros
 from history.lead_rows import Row
 from history.tables import ENGAGEMENTS
 from serving.contract import LeadToScore
-from serving.touches import touch_rows
+from serving.touches import EPOCH, touch_rows
 
 MOMENT_US = 1
 """Before a cutoff: what was known then counts, what is known at the cutoff does not."""
 
 _AS_STORED = frozenset({float, bool, type(None)})
+_FIRST = micros(EARLIEST)
 _OCCURRED = ENGAGEMENTS.names.index("occurred_at")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Body:
     """What a request tells of a lead beside its id.
 
@@ -44,26 +42,26 @@ class Body:
     engagements: Sequence[Row] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Wanted:
     """A lead to score, as understood.
 
     Parameters
     ----------
     place : its place in the request.
-    lead_id, as_of : the snapshot.
+    lead_id, cutoff : the snapshot; the cutoff in UTC microseconds.
     body : what the request tells of it; None where it names the id alone.
     """
 
     place: int
     lead_id: str
-    as_of: pd.Timestamp
+    cutoff: int
     body: Body | None
 
-    @cached_property
-    def cutoff(self) -> int:
-        """The instant of `as_of`, UTC microseconds."""
-        return micros(self.as_of)
+    @property
+    def as_of(self) -> str:
+        """The cutoff as ISO 8601."""
+        return (EPOCH + timedelta(microseconds=self.cutoff)).isoformat()
 
     @property
     def created(self) -> int:
@@ -94,14 +92,14 @@ class Unclear:
 
 
 def understand(
-    leads: Sequence[tuple[int, LeadToScore]], now: pd.Timestamp, timezone: str | None
+    leads: Sequence[tuple[int, LeadToScore]], now: int, timezone: str | None
 ) -> tuple[list[Wanted], list[Unclear]]:
     """Read what leads say of themselves; one that makes no sense leaves its neighbours alone.
 
     Parameters
     ----------
     leads : with their places in the request.
-    now : the cutoff of leads that name none.
+    now : the cutoff of leads that name none, UTC microseconds.
     timezone : the zone of times that carry none; without it such times are refused.
     """
     touches = _all_touches(leads, timezone)
@@ -109,17 +107,17 @@ def understand(
     unclear: list[Unclear] = []
     for place, lead in leads:
         try:
-            as_of = now if lead.as_of is None else instant(lead.as_of, "as_of", timezone)
+            cutoff = now if lead.as_of is None else instant(lead.as_of, "as_of", timezone)
             body = _body(lead, touches.get(place), timezone)
         except HistoryError as error:
             unclear.append(Unclear(place, lead.lead_id, lead.as_of or "", str(error)))
         else:
-            wanted.append(Wanted(place, lead.lead_id, as_of, body))
+            wanted.append(Wanted(place, lead.lead_id, cutoff, body))
     return wanted, unclear
 
 
-def instant(text: str, name: str, timezone: str | None) -> pd.Timestamp:
-    """Read an instant.
+def instant(text: str, name: str, timezone: str | None) -> int:
+    """Read an instant, as UTC microseconds.
 
     Raises
     ------
@@ -140,7 +138,7 @@ def instant(text: str, name: str, timezone: str | None) -> pd.Timestamp:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
     if not EARLIEST.year <= moment.year < LATEST.year:
         raise HistoryError(f"{name}: {text[:80]!r} is not between 1970 and {LATEST.year - 1}")
-    return max(EARLIEST, pd.Timestamp(moment).tz_convert("UTC").as_unit("us"))
+    return max(_FIRST, (moment - EPOCH) // timedelta(microseconds=1))
 
 
 def _body(lead: LeadToScore, touches: list[Row] | None, timezone: str | None) -> Body | None:
@@ -155,9 +153,7 @@ def _body(lead: LeadToScore, touches: list[Row] | None, timezone: str | None) ->
         account.pop(reserved, None)
     attributes.pop("lead_id", None)
     return Body(
-        created=(
-            None if created is None else micros(instant(str(created), "created_at", timezone))
-        ),
+        created=None if created is None else instant(str(created), "created_at", timezone),
         account_id=_id(belongs if belongs is not None else named),
         attributes=attributes,
         account=account,

@@ -200,7 +200,7 @@ def _cutoffs(table: pa.Table, now: pd.Timestamp, timezone: str | None) -> Ints:
         return np.asarray(us.to_numpy(), dtype=np.int64)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         texts = column.to_pylist()
-        known = {text: micros(instant(text, "as_of", timezone)) for text in set(texts)}
+        known = {text: instant(text, "as_of", timezone) for text in set(texts)}
         return np.array([known[text] for text in texts], dtype=np.int64)
     raise RequestError(
         422, f"as_of: expected a timestamp with a time zone, or ISO 8601 texts (got {column.type})"

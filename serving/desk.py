@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from alignment.agreement import in_force
 from alignment.outlook import BACK, outlook
 from alignment.situation import Situation
 from history import Store, StoreError, open_store
+from history.history import micros
 from history.personal import marked
 from history.reading import read_rows
 from history.rejects import Reject
@@ -86,9 +87,13 @@ class Desk:
         if self._store is not None:
             self._store.close()
 
+    def moment(self) -> int:
+        """Return this instant as UTC microseconds; the only clock of the service."""
+        return time.time_ns() // 1000
+
     def now(self) -> pd.Timestamp:
-        """Return this instant, in UTC; the only clock of the service."""
-        return pd.Timestamp(datetime.now(UTC)).as_unit("us")
+        """Return this instant, in UTC."""
+        return pd.Timestamp(self.moment(), unit="us", tz="UTC").as_unit("us")
 
     @property
     def ready(self) -> bool:
@@ -199,7 +204,7 @@ class Desk:
         if self.ready:
             wanted = LeadToScore(lead_id=lead_id)
             top = self.settings.serving.default_reasons
-            score = asdict(self.scorer.score([(0, wanted)], top, now)[0])
+            score = asdict(self.scorer.score([(0, wanted)], top, micros(now))[0])
             if score["status"] == "ok":
                 beside = self.beside(lead_id, now)
                 told = outlook(
@@ -325,7 +330,7 @@ class Desk:
         except StoreError as error:
             raise ModelError(f"the history cannot be opened: {error}") from error
         scorer = Scorer(champion, self.settings, store, deal, self._told, personal)
-        scorer.warm(self.now())
+        scorer.warm(self.moment())
         return scorer
 
     def _told(self, served: Served) -> None:

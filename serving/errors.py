@@ -5,23 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class NotReadyError(ValueError):
-    """No model serves yet, or no queue is made yet; the message says why and what to do."""
-
-
-class EmptyHistoryError(ValueError):
-    """The history holds no leads yet."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
-        )
-
-
-class UnknownLeadError(ValueError):
-    """The history knows no such lead."""
-
-
 class RequestError(ValueError):
     """A request that cannot be answered.
 
@@ -36,3 +19,27 @@ class RequestError(ValueError):
         super().__init__(message)
         self.status = status
         self.headers = dict(headers or {})
+
+
+COME_BACK_S = 5
+"""Until then a champion is looked for again, a writer is done, or a queue may be made."""
+
+
+class NotReadyError(RequestError):
+    """No model serves yet, or no queue is made yet; the message says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, message, {"Retry-After": str(COME_BACK_S)})
+
+
+class EmptyHistoryError(ValueError):
+    """The history holds no leads yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
+        )
+
+
+class UnknownLeadError(ValueError):
+    """The history knows no such lead."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 from starlette.datastructures import Headers
@@ -18,7 +18,7 @@ from history import StoreError
 from serving import signin
 from serving.access_log import AccessLog, Visit
 from serving.bulk import BULK
-from serving.errors import RequestError
+from serving.errors import COME_BACK_S, RequestError
 from serving.limits import Buckets, limited
 from serving.metrics import Meters
 from serving.pages.headers import HEADERS
@@ -37,6 +37,7 @@ class Guard:
     doorman : knows who may do what.
     settings : the limits.
     meters, log : what is told of each request; no log where None.
+    direct : applications, by method and template, that are asked without the router.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Guard:
         settings: ServingSettings,
         meters: Meters,
         log: AccessLog | None,
+        direct: Mapping[tuple[str, str], ASGIApp],
     ) -> None:
         self.app = app
+        self._direct = direct
         self._doorman = doorman
         self._settings = settings
         self._meters = meters
@@ -102,7 +105,7 @@ class Guard:
         body = limited(receive, connection.headers.get("content-length"), most)
         try:
             async with asyncio.timeout(seconds) as limit:
-                await self.app(scope, body, send)
+                await self._direct.get((visit.method, visit.route), self.app)(scope, body, send)
         except TimeoutError as late:
             if not limit.expired():
                 raise
@@ -143,7 +146,7 @@ class Templates:
 
 def _refusal(scope: Scope, problem: RequestError | StoreError) -> Response:
     if isinstance(problem, StoreError):
-        problem = RequestError(503, str(problem), {"Retry-After": "1"})
+        problem = RequestError(503, str(problem), {"Retry-After": str(COME_BACK_S)})
     wants_page = "text/html" in Headers(scope=scope).get("accept", "")
     if problem.status == 401 and wants_page and scope["method"] == "GET":
         return HTMLResponse(signin.form(), 401, {**HEADERS, **problem.headers})

@@ -6,25 +6,26 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
-from features import LiveEngine, LiveValues
+from features import LiveEngine
 from history import Store
 from history.errors import NotInPlaceError
-from history.history import micros
 from history.lead_rows import LeadRows
 from history.score_log import ServedScore
-from models.scoring import Grades, ScoredRows, score_rows
+from models.scoring import Grades, score_rows
 from serving.answers import Answers
 from serving.assembly import assembled, batches, stored_rows
 from serving.body import Wanted, understand
 from serving.champion import Champion
 from serving.contract import LeadScore, LeadToScore, Touch
+from serving.touches import EPOCH
 from settings import Settings
 
-_WEEK = pd.Timedelta(days=7)
+_WEEK = timedelta(days=7)
 _WEEK_US = 7 * 86_400_000_000
 _US = 1_000_000
 
@@ -87,7 +88,7 @@ class Scorer:
         self,
         leads: Sequence[tuple[int, LeadToScore]],
         top_reasons: int,
-        now: pd.Timestamp,
+        now: int,
         *,
         in_place: bool = False,
     ) -> dict[int, LeadScore]:
@@ -97,7 +98,7 @@ class Scorer:
         ----------
         leads : with their places in the request.
         top_reasons : reasons per lead.
-        now : the cutoff of leads that name none.
+        now : the cutoff of leads that name none, UTC microseconds.
         in_place : score only if that takes no longer than an event loop may wait.
 
         Returns
@@ -114,10 +115,11 @@ class Scorer:
             self._tell(served)
         return answers
 
-    def warm(self, now: pd.Timestamp) -> None:
+    def warm(self, now: int) -> None:
         """Score a lead that does not exist, so that compiled code is ready for the first one."""
-        touch = Touch(occurred_at=(now - _WEEK).isoformat(), kind="warm-up")
-        created = (now - 2 * _WEEK).isoformat()
+        moment = EPOCH + timedelta(microseconds=now)
+        touch = Touch(occurred_at=(moment - _WEEK).isoformat(), kind="warm-up")
+        created = (moment - 2 * _WEEK).isoformat()
         lead = LeadToScore(
             lead_id="warm-up",
             attributes={"created_at": created, "account_id": "warm-up"},
@@ -129,7 +131,7 @@ class Scorer:
         self,
         leads: Sequence[tuple[int, LeadToScore]],
         top_reasons: int,
-        now: pd.Timestamp,
+        now: int,
         in_place: bool = False,
     ) -> tuple[dict[int, LeadScore], Served | None]:
         wanted, unclear = understand(leads, now, self.settings.history.timezone)
@@ -160,7 +162,7 @@ class Scorer:
         known: LeadRows,
         batch: Sequence[Wanted],
         top_reasons: int,
-        now: pd.Timestamp,
+        now: int,
         begun: float,
         answers: dict[int, LeadScore],
     ) -> list[Served]:
@@ -198,18 +200,49 @@ class Scorer:
             explained=len(ready),
             top_reasons=top_reasons,
         )
-        earlier = dict(zip(older, rows.points[len(ready) :].tolist(), strict=True))
-        for i, each in enumerate(ready):
-            answers[each.place] = self._answer(each, rows, i, earlier, values)
-        ended = time.perf_counter()
-        spent = (between - begun, ended - between)
-        return [self._served(ready, rows, values, now, spent, answers)]
+        spent = (between - begun, time.perf_counter() - between)
+        points = rows.points.tolist()
+        earlier = dict(zip(older, points[len(ready) :], strict=True))
+        scores = []
+        for place, (each, chances, score, graded) in enumerate(
+            zip(ready, rows.probabilities.tolist(), points, rows.grades.tolist(), strict=False)
+        ):
+            reasons = rows.reasons[place] if rows.reasons else []
+            answers[each.place] = answer = self.answers.answer(
+                each.lead_id,
+                each.as_of,
+                chances,
+                score,
+                graded,
+                reasons,
+                earlier=earlier.get(place, math.nan),
+                still_open=bool(values.still_open[place]),
+            )
+            scores.append(
+                ServedScore(
+                    lead_id=each.lead_id,
+                    as_of=each.cutoff,
+                    scored_at=now,
+                    model_version=self.champion.version,
+                    horizons=self.answers.horizons,
+                    probabilities=tuple(chances),
+                    score=score,
+                    grade=graded,
+                    status=answer.status,
+                    reasons=reasons,
+                    names=self._names,
+                    features=values.row(place),
+                    feature_us=int(spent[0] * _US / len(ready)),
+                    model_us=int(spent[1] * _US / len(ready)),
+                )
+            )
+        return [Served(scores, *spent)]
 
     def _refusal(self, wanted: Wanted, known: LeadRows) -> LeadScore | None:
         lead = known.leads.get(wanted.lead_id)
         if lead is not None and lead.created < wanted.cutoff:
             return None
-        as_of = wanted.as_of.isoformat()
+        as_of = wanted.as_of
         if lead is None:
             message = (
                 f"the history knows no lead {wanted.lead_id!r}; send its attributes or "
@@ -219,54 +252,3 @@ class Scorer:
         born = pd.Timestamp(lead.created, unit="us", tz="UTC").isoformat()
         message = f"as_of: the lead was created at {born}, which is not before the cutoff {as_of}"
         return self.answers.refusal(wanted.lead_id, as_of, "invalid", message)
-
-    def _answer(
-        self,
-        wanted: Wanted,
-        rows: ScoredRows,
-        place: int,
-        earlier: dict[int, float],
-        values: LiveValues,
-    ) -> LeadScore:
-        return self.answers.answer(
-            wanted.lead_id,
-            wanted.as_of,
-            rows.probabilities[place].tolist(),
-            float(rows.points[place]),
-            str(rows.grades[place]),
-            rows.reasons[place] if rows.reasons else (),
-            earlier=earlier.get(place, math.nan),
-            still_open=bool(values.still_open[place]),
-        )
-
-    def _served(
-        self,
-        ready: Sequence[Wanted],
-        rows: ScoredRows,
-        values: LiveValues,
-        now: pd.Timestamp,
-        spent: tuple[float, float],
-        answers: dict[int, LeadScore],
-    ) -> Served:
-        each_us = [int(seconds * _US / len(ready)) for seconds in spent]
-        scored_at = micros(now)
-        scores = [
-            ServedScore(
-                lead_id=wanted.lead_id,
-                as_of=wanted.cutoff,
-                scored_at=scored_at,
-                model_version=self.champion.version,
-                horizons=tuple(self.answers.horizons),
-                probabilities=tuple(rows.probabilities[place].tolist()),
-                score=float(rows.points[place]),
-                grade=str(rows.grades[place]),
-                status=answers[wanted.place].status,
-                reasons=rows.reasons[place] if rows.reasons else [],
-                names=self._names,
-                features=values.row(place),
-                feature_us=each_us[0],
-                model_us=each_us[1],
-            )
-            for place, wanted in enumerate(ready)
-        ]
-        return Served(scores, *spent)

@@ -90,5 +90,5 @@ def scores_of(
             lead_id = named[:500] if isinstance(named, str) else ""
             message = f"leads.{place}: {reading.sentence(error)}"
             answers[place] = scorer.answers.refusal(lead_id, "", "invalid", message)
-    answers.update(scorer.score(understood, top_reasons, desk.now(), in_place=in_place))
+    answers.update(scorer.score(understood, top_reasons, desk.moment(), in_place=in_place))
     return [answers[place] for place in range(len(leads))]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -88,8 +87,7 @@ def _scored(
     chances = model.probabilities_of(model.encode_columns(_columns(model, names, served)))
     points = percentile_scores(chances[:, -1], model.reference)
     return [
-        replace(
-            each,
+        each._replace(
             model_version=challenger.version,
             horizons=model.horizons,
             probabilities=tuple(row),

@@ -24,7 +24,7 @@ from history.upsert import rows
 from serving.contract import LeadToScore, Touch
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _FIRST, _LAST = micros(EARLIEST), micros(LATEST)
 
 
@@ -87,7 +87,7 @@ def _instant(text: str) -> int | None:
     if _INSTANT.fullmatch(text) is None:
         return None
     try:
-        found = (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+        found = (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
     except ValueError:
         return None
     return found if _FIRST <= found < _LAST else None
@@ -95,6 +95,6 @@ def _instant(text: str) -> int | None:
 
 def _derived(lead_id: str, occurred: int, rest: Sequence[object]) -> str:
     """Return the id that `history.conform` derives from the content of such a row."""
-    moment = str(_EPOCH + occurred * _MICROSECOND)
+    moment = str(EPOCH + occurred * _MICROSECOND)
     texts = [lead_id, moment, *("" if each is None else str(each) for each in rest)]
     return hashlib.blake2b("\x1f".join(texts).encode(), digest_size=12).hexdigest()

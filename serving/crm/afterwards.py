@@ -39,7 +39,7 @@ def score_noted(desk: Desk, outbox: Outbox) -> int:
             for place, item in enumerate(items)
         ]
         try:
-            found = desk.scorer.score(wanted, desk.settings.serving.default_reasons, desk.now())
+            found = desk.scorer.score(wanted, desk.settings.serving.default_reasons, desk.moment())
         except (NotReadyError, StoreError) as error:
             for item in items:
                 outbox.again(item, desk.now() + _PATIENCE, str(error), counts=False)

@@ -60,7 +60,9 @@ class _Endpoint(ABC):
         """Score one lead off the event loop."""
         lead = reading.parsed(LeadToScore, {"lead_id": lead_id})
         top = self.desk.settings.serving.default_reasons
-        found = await asyncio.to_thread(self.desk.scorer.score, [(0, lead)], top, self.desk.now())
+        found = await asyncio.to_thread(
+            self.desk.scorer.score, [(0, lead)], top, self.desk.moment()
+        )
         return found[0]
 
 

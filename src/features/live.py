@@ -113,20 +113,22 @@ class LiveEngine:
         KeyError : a snapshot of a lead that is not known.
         """
         index = _Index(known)
-        lead = np.array([index.code[each] for each in lead_ids], dtype=np.int64)
-        cutoffs = Cutoffs(lead, index.account[lead], index.member[lead], as_of, index.created[lead])
-        tables = _Tables(known, index, frozenset(lead.tolist()))
-        out = np.repeat(self._nothing[:, None], len(lead), axis=1)
-        strings = evaluate(self._passes(tables), cutoffs, out)
+        codes = [index.code[each] for each in lead_ids]
+        cutoffs = index.cutoffs(codes, as_of)
+        tables = _Tables(known, index, frozenset(codes))
+        out = np.empty((len(self.features), len(codes)))
+        out[:] = self._nothing
+        passes = self._passes(tables)
+        strings = evaluate(passes, cutoffs, out) if passes else {}
         texts = {
-            place: strings[name] if name in strings else np.full(len(lead), np.nan, dtype=object)
+            place: strings[name] if name in strings else np.full(len(codes), np.nan, dtype=object)
             for place, name in self._texts.items()
         }
         instants, changed = as_of.tolist(), by_entity(known)
         for attributes in self._attributes:
             attributes.fill(out, texts, known, changed, lead_ids, instants)
         self._derived.fill(out, cutoffs.created, as_of)
-        return LiveValues(out, texts, self._still_open(tables, lead, as_of))
+        return LiveValues(out, texts, self._still_open(tables, cutoffs.lead, as_of))
 
     def _passes(self, tables: _Tables) -> dict[str, Pass]:
         """Return the passes over sources that have rows: of the others `_nothing` is known."""
@@ -150,7 +152,7 @@ class LiveEngine:
         index, out = _Index(LeadRows()), np.full((len(self.features), 1), np.nan)
         for plan, _ in self._plans.values():
             plan.run(table.log(index, plan, of_account=False), group=one - 1, as_of=one, out=out)
-        return out[:, 0]
+        return out
 
 
 _EVERY_COLUMN = {name for table in TABLES.values() for name in table.names}
@@ -174,11 +176,18 @@ class _Index:
             account.append(code)
             if code >= 0:
                 counts[code] += 1
-        self.created = np.array([lead.created for lead in leads], dtype=np.int64)
-        self.account = np.array(account, dtype=np.int64)
-        self.member = np.array(member, dtype=np.int64)
+        self._of_lead = np.array(
+            [account, member, [lead.created for lead in leads]], dtype=np.int64
+        )
+        self.account, self.member, self.created = self._of_lead
         self.accounts = len(accounts)
         self.most = max(counts, default=0)
+
+    def cutoffs(self, codes: Sequence[int], as_of: Ints) -> Cutoffs:
+        """Return snapshots of these leads."""
+        lead = np.array(codes, dtype=np.int64)
+        account, member, created = self._of_lead.take(lead, axis=1)
+        return Cutoffs(lead, account, member, as_of, created)
 
 
 class _Tables:

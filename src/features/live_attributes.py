@@ -66,7 +66,7 @@ class LiveAttributes:
             for lead_id, at in zip(lead_ids, as_of, strict=True)
         ]
         plain = [row[: self._numeric] for row in rows]
-        if self._numeric and not any(str in set(map(type, row)) for row in plain):
+        if self._numeric and not any(str in map(type, row) for row in plain):
             out[self._lines] = np.array(plain, dtype=np.float64).T
             rest = range(self._numeric, len(self._ours))
         else:

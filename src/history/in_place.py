@@ -32,7 +32,7 @@ class InPlace:
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
-        """Open a cursor.
+        """Open a cursor. Whoever begins a transaction need not end it.
 
         Raises
         ------
@@ -45,13 +45,11 @@ class InPlace:
                 self._connection = sqlite3.connect(
                     self._path, timeout=0.0, isolation_level=None, check_same_thread=False
                 )
-            cursor = self._connection.cursor()
-            # One transaction: one look at the history, and one lock instead of many.
-            cursor.execute("BEGIN")
             try:
-                yield cursor
+                yield self._connection.cursor()
             finally:
-                self._connection.rollback()
+                if self._connection.in_transaction:
+                    self._connection.rollback()
         except sqlite3.Error as error:
             self._close()
             raise NotInPlaceError(f"the store cannot be read in place: {error}") from error

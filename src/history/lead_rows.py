@@ -108,8 +108,14 @@ def read_lead_rows(
     mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
     with store.in_place.cursor() if in_place else store.cursor() as cursor:
         ask = partial(_read, cursor, mark, _MOST_IN_PLACE if in_place else -1)
-        own = ask("leads_by_id", wanted)
-        accounts = sorted({row[2] for row in own if row[2] is not None} | set(account_ids))
+        own, named = ask("leads_by_id", wanted), set(account_ids)
+        if not own and not named:
+            return LeadRows()
+        if in_place:
+            # One transaction: one look at the history, and one lock instead of many.
+            cursor.execute("BEGIN")
+            own = ask("leads_by_id", wanted)
+        accounts = sorted({row[2] for row in own if row[2] is not None} | named)
         colleagues = ask("leads_by_account", accounts)
         leads = {row[0]: Lead(row[1], row[2], {}) for row in colleagues}
         leads |= {row[0]: Lead(row[1], row[2], _plain(row[3])) for row in own}

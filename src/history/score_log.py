@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,7 @@ SHADOW = "shadow"
 _LISTS = ("horizons", "probabilities", "reasons", "features")
 
 
-@dataclass(frozen=True, slots=True)
-class ServedScore:
+class ServedScore(NamedTuple):
     """A score as it was served.
 
     Parameters
@@ -120,20 +119,7 @@ def write_bulk(store: Store, served: BulkScores) -> None:
             strict=True,
         )
     ]
-    ours = {row[0] for row in rows}
-    mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
-    names = [column.name for column in SCORES.columns if column.name != "number"]
-    marks = ", ".join([mark] * len(names))
-    with store.writing() as connection:
-        erased = kept_out(connection, ours)
-        kept = [row for row in rows if row[0] not in erased] if erased else rows
-        if not kept:
-            return
-        _remember(connection, {_columns_id(()): ()})
-        connection.exec_driver_sql(
-            f"INSERT INTO scores ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  our own names
-            kept,
-        )
+    _insert(store, rows, {_columns_id(()): ()})
 
 
 def prune_scores(store: Store, before: pd.Timestamp, most: int = 1_000) -> int:
@@ -165,14 +151,9 @@ def write_scores(store: Store, served: Sequence[ServedScore]) -> None:
     """
     if not served:
         return
-    rows = [_row(each) for each in served]
-    named = {row["columns_id"]: each.names for row, each in zip(rows, served, strict=True)}
-    with store.writing() as connection:
-        erased = kept_out(connection, {each.lead_id for each in served})
-        kept = [row for row in rows if row["lead_id"] not in erased]
-        if kept:
-            _remember(connection, named)
-            connection.execute(SCORES.insert(), kept)
+    named = {each.names: _columns_id(each.names) for each in served}
+    rows = [_row(each, named[each.names]) for each in served]
+    _insert(store, rows, {columns_id: names for names, columns_id in named.items()})
 
 
 def read_scores(
@@ -299,24 +280,46 @@ def feature_frame(store: Store, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts).reindex(scores.index) if parts else pd.DataFrame(index=scores.index)
 
 
-def _row(each: ServedScore) -> dict[str, Any]:
-    return {
-        "lead_id": each.lead_id,
-        "as_of": each.as_of,
-        "scored_at": each.scored_at,
-        "model_version": each.model_version,
-        "horizons": _json(each.horizons),
-        "probabilities": _json(each.probabilities),
-        "probability": each.probabilities[-1],
-        "score": each.score,
-        "grade": each.grade,
-        "status": each.status,
-        "reasons": _json(each.reasons),
-        "columns_id": _columns_id(tuple(each.names)),
-        "features": _json(each.features),
-        "feature_us": each.feature_us,
-        "model_us": each.model_us,
-    }
+def _insert(
+    store: Store, rows: Sequence[tuple[Any, ...]], named: Mapping[str, Sequence[str]]
+) -> None:
+    """Write rows of `SCORES` through the driver itself, which takes a fraction of the time."""
+    mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([mark] * len(_COLUMNS))
+    with store.writing() as connection:
+        erased = kept_out(connection, {row[0] for row in rows})
+        kept = [row for row in rows if row[0] not in erased] if erased else rows
+        if not kept:
+            return
+        _remember(connection, named)
+        connection.exec_driver_sql(
+            f"INSERT INTO scores ({', '.join(_COLUMNS)}) VALUES ({marks})",  # noqa: S608  our own names
+            list(kept),
+        )
+
+
+_COLUMNS = [column.name for column in SCORES.columns if column.name != "number"]
+
+
+def _row(each: ServedScore, columns_id: str) -> tuple[Any, ...]:
+    """Return the values of `_COLUMNS`."""
+    return (
+        each.lead_id,
+        each.as_of,
+        each.scored_at,
+        each.model_version,
+        _json(each.horizons),
+        _json(each.probabilities),
+        each.probabilities[-1],
+        each.score,
+        each.grade,
+        each.status,
+        _json(each.reasons),
+        columns_id,
+        _json(each.features),
+        each.feature_us,
+        each.model_us,
+    )
 
 
 def _json(value: Any) -> str:

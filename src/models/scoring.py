@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numba import njit
 
 from features.training_set import FeatureMatrix
 from models.conversion import ConversionModel
@@ -131,12 +132,21 @@ def percentile_scores(probabilities: Floats, reference: Floats) -> Floats:
     probabilities : of the leads to score.
     reference : of the open leads, rising; when empty everyone gets 50.
     """
-    if not len(reference):
-        return np.full(len(probabilities), 50.0)
-    below = reference.searchsorted(probabilities, side="left")
-    upto = reference.searchsorted(probabilities, side="right")
-    points: Floats = 50.0 * (below + upto) / len(reference)
-    return points.round(1)
+    return _percentiles(probabilities, reference)
+
+
+@njit(cache=True, nogil=True)
+def _percentiles(probabilities: Floats, reference: Floats) -> Floats:
+    points = np.empty(len(probabilities))
+    for row in range(len(probabilities)):
+        if len(reference) == 0:
+            points[row] = 50.0
+            continue
+        chance = probabilities[row]
+        below = np.searchsorted(reference, chance, side="left")
+        upto = np.searchsorted(reference, chance, side="right")
+        points[row] = np.rint(50.0 * (below + upto) / len(reference) * 10.0) / 10.0
+    return points
 
 
 def grade(points: Floats, chances: Floats, grades: Grades) -> npt.NDArray[np.str_]:
@@ -149,4 +159,12 @@ def grade(points: Floats, chances: Floats, grades: Grades) -> npt.NDArray[np.str
     grades : where each grade begins.
     """
     known = chances if isinstance(grades, GradeFloors) else points
-    return _GRADES[np.searchsorted([grades.c, grades.b, grades.a], known, side="right")]
+    return _GRADES[_grades(known, grades.c, grades.b, grades.a)]
+
+
+@njit(cache=True, nogil=True)
+def _grades(known: Floats, c: float, b: float, a: float) -> npt.NDArray[np.int64]:
+    found = np.zeros(len(known), np.int64)
+    for row in range(len(known)):
+        found[row] = (known[row] >= c) + (known[row] >= b) + (known[row] >= a)
+    return found

@@ -11,6 +11,7 @@ import pytest
 from features import default_features
 from history import History, open_store, sample_company
 from history.extract import Extract
+from history.history import micros
 from pipelines import context
 from pipelines.failures import UsageError
 from pipelines.train import registry_of, train
@@ -68,7 +69,7 @@ def test_no_trace_is_left_in_models_runs_and_the_score_log(settings):
     desk.look()
     desk.situation()
     lead = history.leads["lead_id"].iloc[-1]
-    desk.scorer.score([(0, LeadToScore(lead_id=lead))], 3, history.observed_until)
+    desk.scorer.score([(0, LeadToScore(lead_id=lead))], 3, micros(history.observed_until))
     desk.close()
 
     folder = settings.tracking.artifacts.rpartition("/")[0]

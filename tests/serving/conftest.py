@@ -17,6 +17,7 @@ from alignment.facts import Facts
 from features import build_training_set
 from history import History, Sample, open_store
 from history.extract import Extract
+from history.history import micros
 from models import ConversionModel, tune
 from models.errors import ModelError
 from serving.app import create_app
@@ -61,10 +62,10 @@ class FixedSource:
 class FrozenDesk(Desk):
     """A desk whose clock stands still at the end of the sample's history."""
 
-    moment = pd.Timestamp("2025-12-31", tz="UTC").as_unit("us")
+    stands_at = pd.Timestamp("2025-12-31", tz="UTC").as_unit("us")
 
-    def now(self) -> pd.Timestamp:
-        return self.moment
+    def moment(self) -> int:
+        return micros(self.stands_at)
 
 
 @dataclass
@@ -120,7 +121,7 @@ def settings_of(url: str, **serving: object) -> Settings:
 @pytest.fixture(scope="session")
 def desk(model: ConversionModel, filled_url: str, small_company: Sample) -> Iterator[Desk]:
     """Return a desk with the champion and the small company."""
-    FrozenDesk.moment = small_company.history.observed_until
+    FrozenDesk.stands_at = small_company.history.observed_until
     desk = FrozenDesk(settings_of(filled_url, max_leads=50), FixedSource(model), filled_url)
     desk.look()
     yield desk

@@ -1,7 +1,6 @@
 import math
 from dataclasses import asdict, fields
 
-import pandas as pd
 import pytest
 
 from serving.answers import Answers, trend
@@ -12,7 +11,7 @@ ANSWERS = Answers((30, 90), "7", 1000.0)
 
 
 def answer(*, reasons=(REASON,), still_open=True):
-    at = pd.Timestamp("2025-01-01", tz="UTC")
+    at = "2025-01-01T00:00:00+00:00"
     return ANSWERS.answer(
         "a", at, [0.1, 0.25], 80.0, "B", reasons, earlier=math.nan, still_open=still_open
     )

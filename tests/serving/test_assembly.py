@@ -3,6 +3,7 @@ import pytest
 
 from history import open_store
 from history.extract import Extract, RawTable
+from history.history import micros
 from history.lead_rows import LeadRows, read_lead_rows
 from serving.assembly import assembled, batches, stored_rows
 from serving.body import Body, Wanted
@@ -25,7 +26,7 @@ def stored(store) -> LeadRows:
 
 
 def wanted(lead_id, place=0, **body):
-    return Wanted(place, lead_id, NOW, Body(**body) if body else None)
+    return Wanted(place, lead_id, micros(NOW), Body(**body) if body else None)
 
 
 def test_leads_named_by_id_go_together(stored):

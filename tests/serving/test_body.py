@@ -15,7 +15,7 @@ def lead(**fields):
 
 
 def understood(*leads, zone=None):
-    return understand(list(enumerate(leads)), NOW, zone)
+    return understand(list(enumerate(leads)), micros(NOW), zone)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def understood(*leads, zone=None):
     ],
 )
 def test_instants_are_utc(text, zone, expected):
-    assert instant(text, "as_of", zone) == pd.Timestamp(expected)
+    assert instant(text, "as_of", zone) == micros(pd.Timestamp(expected))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_instant_that_makes_no_sense_is_refused_in_one_line(text):
 def test_a_lead_named_by_id_alone_has_no_body():
     (wanted,), unclear = understood(lead())
     assert wanted.body is None
-    assert wanted.as_of == NOW
+    assert wanted.cutoff == micros(NOW)
     assert not unclear
 
 

@@ -1,6 +1,5 @@
 import threading
 import time
-from dataclasses import replace
 
 import pandas as pd
 
@@ -100,7 +99,7 @@ def test_old_scores_are_deleted_in_batches_and_the_others_kept(empty_desk, monke
     day = 86_400_000_000
     begun = int(now.timestamp() * 1e6) - 300 * day
     write_scores(
-        empty_desk.store, [replace(served(n), scored_at=begun + n * day) for n in range(301)]
+        empty_desk.store, [served(n)._replace(scored_at=begun + n * day) for n in range(301)]
     )
     log = ScoreLog(lambda: empty_desk.store, days=30, now=lambda: now)
     assert log.prune() == 270
@@ -112,7 +111,7 @@ def test_old_scores_are_deleted_in_batches_and_the_others_kept(empty_desk, monke
 def test_the_thread_deletes_what_is_too_old(empty_desk):
     log = ScoreLog(lambda: empty_desk.store, days=1)
     write_scores(empty_desk.store, [served(1)])
-    log.note([replace(served(2), scored_at=int(time.time() * 1e6))])
+    log.note([served(2)._replace(scored_at=int(time.time() * 1e6))])
     end = time.monotonic() + 10
     while "L1" in read_scores(empty_desk.store)["lead_id"].tolist() and time.monotonic() < end:
         time.sleep(0.05)

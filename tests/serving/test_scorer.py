@@ -7,6 +7,7 @@ import pytest
 
 from features import compute_features, open_leads
 from history import Sample
+from history.history import micros
 from models import score
 from serving.assembly import assembled, stored_rows
 from serving.body import understand
@@ -27,7 +28,7 @@ def some_open(small_company: Sample, now) -> list[str]:
 
 def scored(desk: Desk, leads, now, top_reasons=0):
     asked = [(i, LeadToScore.model_validate(lead)) for i, lead in enumerate(leads)]
-    answers = desk.scorer.score(asked, top_reasons, now)
+    answers = desk.scorer.score(asked, top_reasons, micros(now))
     return [answers[place] for place in range(len(asked))]
 
 
@@ -114,7 +115,7 @@ def test_a_known_lead_had_its_fixed_values_until_a_request_tells_others(empty_de
     empty_desk.write("leads", [{"lead_id": "L1", **born}])
     changed = {"lead_id": "L1", "attributes": {source: "web"}}
     store, engine = empty_desk.store, empty_desk.scorer.engine
-    (wanted,), _ = understand([(0, LeadToScore.model_validate(changed))], now, None)
+    (wanted,), _ = understand([(0, LeadToScore.model_validate(changed))], micros(now), None)
     known = assembled(stored_rows(store, [wanted]), [wanted])
     values = engine.compute(known, ["L1", "L1"], np.array([wanted.cutoff, wanted.cutoff - 1]))
     place = next(n for n, each in enumerate(engine.features) if each.column == source)

@@ -31,7 +31,7 @@ def desk_of(model, small_company, tmp_path):
     def make(rival) -> Desk:
         url = f"sqlite:///{tmp_path}/shadow.db"
         fill(url, small_company.history)
-        FrozenDesk.moment = small_company.history.observed_until
+        FrozenDesk.stands_at = small_company.history.observed_until
         desk = FrozenDesk(settings_of(url), FixedSource(model, rival=rival), url)
         desk.look()
         made.append(desk)

@@ -37,7 +37,7 @@ ACTION = {
 def crm_desk(model, small_company, tmp_path, crm_server):
     url = f"sqlite:///{tmp_path}/history.db"
     fill(url, small_company.history)
-    FrozenDesk.moment = small_company.history.observed_until
+    FrozenDesk.stands_at = small_company.history.observed_until
     crm = CrmSettings(
         public_url="https://scores.example.com",
         hubspot_secret=SECRET,
@@ -255,7 +255,7 @@ def test_the_document_meets_every_limit_of_external_services(client):
 
 
 def test_the_desk_of_these_tests_stands_still(crm_desk):
-    assert crm_desk.now() == pd.Timestamp(crm_desk.moment)
+    assert crm_desk.now() == pd.Timestamp(crm_desk.stands_at)
 
 
 def test_the_service_tells_a_webhook_of_each_overdue_hand_off_once(
@@ -263,7 +263,7 @@ def test_the_service_tells_a_webhook_of_each_overdue_hand_off_once(
 ):
     url = f"sqlite:///{tmp_path}/history.db"
     fill(url, small_company.history)
-    FrozenDesk.moment = small_company.history.observed_until
+    FrozenDesk.stands_at = small_company.history.observed_until
     crm = CrmSettings(overdue_url=crm_server.url)
     agreed = AgreementSettings(least_probability=0.0, handoff_hours=1.0)
     settings = settings_of(url).model_copy(update={"crm": crm, "agreement": agreed})
