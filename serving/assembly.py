@@ -39,6 +39,8 @@ def batches(stored: LeadRows, wanted: Sequence[Wanted]) -> list[list[Wanted]]:
     Leads named by id alone go together. Of those that the request describes, no two of one batch
     are the same lead or belong to the same account.
     """
+    if len(wanted) == 1:
+        return [list(wanted)]
     plain = [each for each in wanted if each.body is None]
     parts: list[tuple[set[str], list[Wanted]]] = []
     for each in wanted:

@@ -127,17 +127,18 @@ class Templates:
     """Finds the template of a path: logs and metrics must not hold ids of leads."""
 
     def __init__(self) -> None:
-        self._plain: dict[str, str] | None = None
+        self._plain: dict[str, str] = {}
 
     def of(self, scope: Scope) -> str:
         """Return the template, such as ``/leads/{lead_id}``."""
-        routes: Sequence[BaseRoute] = scope["app"].routes
-        if self._plain is None:
-            paths = [route.path for route in routes if isinstance(route, Route)]
-            self._plain = {path: path for path in paths if "{" not in path}
         found = self._plain.get(scope["path"])
         if found is not None:
             return found
+        routes: Sequence[BaseRoute] = scope["app"].routes
+        if not self._plain:
+            paths = [route.path for route in routes if isinstance(route, Route)]
+            self._plain.update({path: path for path in paths if "{" not in path})
+            return self.of(scope)
         for route in routes:
             if route.matches(scope)[0] != Match.NONE:
                 return str(getattr(route, "path", _UNKNOWN)).replace(":path}", "}")

@@ -93,7 +93,9 @@ class Doorman:
             # Nor may another site sign somebody out, or in with a key of its own.
             _check_same_site(connection, method)
             return Caller("", "")
-        keys = await self._known()
+        keys = self._keys
+        if keys is None or self._clock() - self._read_at >= _FRESH_S:
+            keys = await self._known()
         if not keys:
             _check_local(connection, method)
             return Caller("", "admin")
@@ -176,15 +178,24 @@ def _check_local(connection: HTTPConnection, method: str) -> None:
     A page of another site could otherwise reach the service through the browser of somebody at
     this machine, be it under a name of its own that points here.
     """
-    server = connection.scope.get("server") or ("", None)
-    if not is_loopback(str(server[0])):
-        raise RequestError(
-            403, "no API key was made yet, so that only this machine is served; make one with: "
-            "smarketing keys create --role admin",
-        )  # fmt: skip
+    server, headers = connection.scope.get("server") or ("", None), connection.headers
+    problem = _stranger(str(server[0]), headers.get("host", ""))
+    if problem:
+        raise RequestError(403, problem)
     _check_same_site(connection, method)
-    if _is_address(str(server[0])) and not _is_own_name(connection.headers.get("host", "")):
-        raise RequestError(403, "without API keys the service answers to localhost alone")
+
+
+@lru_cache(maxsize=1024)
+def _stranger(server: str, host: str) -> str:
+    """Tell why a request to a name, at an address of ours, is none of this machine's, if so."""
+    if not is_loopback(server):
+        return (
+            "no API key was made yet, so that only this machine is served; make one with: "
+            "smarketing keys create --role admin"
+        )
+    if _is_address(server) and not _is_own_name(host):
+        return "without API keys the service answers to localhost alone"
+    return ""
 
 
 def _check_same_site(connection: HTTPConnection, method: str) -> None:
@@ -192,7 +203,6 @@ def _check_same_site(connection: HTTPConnection, method: str) -> None:
         raise RequestError(403, "pages of other sites may not write here")
 
 
-@lru_cache(maxsize=1024)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -201,7 +211,6 @@ def _is_address(host: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
 def _is_own_name(host: str) -> bool:
     name = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") else host
     name = name.strip("[]").lower()

@@ -210,8 +210,10 @@ class _Tables:
             return None
         if name == "leads":
             return _Table.of_leads(self._index)
-        code, wanted = self._index.code, self._wanted
         rows: list[Row] = getattr(self._known, name)
+        if not rows:
+            return None
+        code, wanted = self._index.code, self._wanted
         place = TABLES[name].names.index("lead_id")
         if of_account:
             ours = [row for row in rows if row[place] in code]

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ _TIMES = ("as_of", "scored_at")
 _WEEK_US, _MONDAY_US = 7 * 86_400_000_000, 4 * 86_400_000_000
 """A week, and the first Monday after 1970 began."""
 _AT_ONCE_US = 86_400_000_000
+_TOGETHER = 64
 SHADOW = "shadow"
 """Status of what a challenger would have said; nobody was shown it."""
 _LISTS = ("horizons", "probabilities", "reasons", "features")
@@ -283,19 +285,27 @@ def feature_frame(store: Store, scores: pd.DataFrame) -> pd.DataFrame:
 def _insert(
     store: Store, rows: Sequence[tuple[Any, ...]], named: Mapping[str, Sequence[str]]
 ) -> None:
-    """Write rows of `SCORES` through the driver itself, which takes a fraction of the time."""
+    """Write rows of `SCORES` through the driver itself, many with one statement.
+
+    With a statement a row the driver lets go of Python's lock for each, and takes it from the
+    thread that answers requests.
+    """
     mark = "?" if store.engine.dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([mark] * len(_COLUMNS))
     with store.writing() as connection:
         erased = kept_out(connection, {row[0] for row in rows})
         kept = [row for row in rows if row[0] not in erased] if erased else rows
         if not kept:
             return
         _remember(connection, named)
-        connection.exec_driver_sql(
-            f"INSERT INTO scores ({', '.join(_COLUMNS)}) VALUES ({marks})",  # noqa: S608  our own names
-            list(kept),
-        )
+        for first in range(0, len(kept), _TOGETHER):
+            part = kept[first : first + _TOGETHER]
+            connection.exec_driver_sql(_insertion(len(part), mark), tuple(chain(*part)))
+
+
+@lru_cache(maxsize=2 * _TOGETHER)
+def _insertion(count: int, mark: str) -> str:
+    row = f"({', '.join([mark] * len(_COLUMNS))})"
+    return f"INSERT INTO scores ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * count)}"  # noqa: S608  our own names
 
 
 _COLUMNS = [column.name for column in SCORES.columns if column.name != "number"]
