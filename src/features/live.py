@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -121,7 +121,7 @@ class LiveEngine:
         passes = self._passes(tables)
         strings = evaluate(passes, cutoffs, out) if passes else {}
         texts = {
-            place: strings[name] if name in strings else np.full(len(codes), np.nan, dtype=object)
+            place: strings[name] if name in strings else _missing(len(codes))
             for place, name in self._texts.items()
         }
         instants, changed = as_of.tolist(), by_entity(known)
@@ -142,7 +142,7 @@ class LiveEngine:
     def _still_open(self, tables: _Tables, lead: Ints, as_of: Ints) -> npt.NDArray[np.bool_]:
         log = tables.log("stages", self._stage)
         if log is None:
-            return np.ones(len(lead), dtype=np.bool_)
+            return _open(len(lead))
         return open_by_stage(self._stage, log, lead, as_of)
 
     def _of_nothing(self) -> npt.NDArray[np.float64]:
@@ -153,6 +153,18 @@ class LiveEngine:
         for plan, _ in self._plans.values():
             plan.run(table.log(index, plan, of_account=False), group=one - 1, as_of=one, out=out)
         return out
+
+
+@lru_cache(maxsize=64)
+def _missing(count: int) -> Texts:
+    """Return texts none of which is known, for reading alone."""
+    return np.full(count, np.nan, dtype=object)
+
+
+@lru_cache(maxsize=64)
+def _open(count: int) -> npt.NDArray[np.bool_]:
+    """Return that all are open, for reading alone."""
+    return np.ones(count, dtype=np.bool_)
 
 
 _EVERY_COLUMN = {name for table in TABLES.values() for name in table.names}
@@ -179,9 +191,23 @@ class _Index:
         self._of_lead = np.array(
             [account, member, [lead.created for lead in leads]], dtype=np.int64
         )
-        self.account, self.member, self.created = self._of_lead
         self.accounts = len(accounts)
         self.most = max(counts, default=0)
+
+    @property
+    def account(self) -> Ints:
+        """Code of each lead's account, -1 where it has none."""
+        return self._of_lead[0]
+
+    @property
+    def member(self) -> Ints:
+        """Number of each lead among those of its account."""
+        return self._of_lead[1]
+
+    @property
+    def created(self) -> Ints:
+        """When each lead was created, UTC microseconds."""
+        return self._of_lead[2]
 
     def cutoffs(self, codes: Sequence[int], as_of: Ints) -> Cutoffs:
         """Return snapshots of these leads."""
