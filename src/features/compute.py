@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from features.arrow_logs import ArrowRows
 from features.attributes import attribute_values
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.declaration import Feature
@@ -17,6 +19,7 @@ from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
 from features.plan import Plan, compile_plan
 from features.training_set import FeatureMatrix
 from history import History
+from history.tables import TABLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,8 @@ class FeatureEngine:
     ----------
     history : what happened.
     features : the declarations, in the order of the columns wanted.
+    rows : tables of rows (engagements, outcomes, dispositions) as Arrow, in any order, in the place
+        of the history's own. `features.files` reads them.
 
     Raises
     ------
@@ -60,11 +65,20 @@ class FeatureEngine:
         aggregate that does not fit its column.
     """
 
-    def __init__(self, history: History, features: Sequence[Feature]) -> None:
+    def __init__(
+        self,
+        history: History,
+        features: Sequence[Feature],
+        rows: Mapping[str, pa.Table] | None = None,
+    ) -> None:
         check(features)
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
+        self._rows = {
+            name: ArrowRows.of(TABLES[name], table, self.index.leads)
+            for name, table in (rows or {}).items()
+        }
         self.lines = lines_of(features)
         self.derived = Derived(features, self.lines)
         self.passes: dict[str, Pass] = {}
@@ -103,9 +117,13 @@ class FeatureEngine:
         )
 
     def _log(self, source: str, plan: Plan) -> Log:
+        of_account = source in COLLEAGUE_SOURCES
+        if TABLE_OF[source] in self._rows:
+            created = microseconds(self.history.leads["created_at"])
+            rows = self._rows[TABLE_OF[source]]
+            return rows.log(plan, self.index, created, of_account=of_account)
         frame: pd.DataFrame = getattr(self.history, TABLE_OF[source])
         lead = codes_in(self.index.leads, frame["lead_id"])
-        of_account = source in COLLEAGUE_SOURCES
         created = source == "members"
         if of_account and not created:
             frame = _known_with_its_lead(frame, lead, self.history.leads["created_at"])
