@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.layout import MISSING, Rows
+from features.layout import FIRST_CODE, FIRST_NUMBER, MISSING, Rows
 from history import History
 from history.sorting import sort_by_group
 
@@ -215,16 +214,10 @@ def sorted_log(
     numbers : in the smallest unit, for each number column.
     """
     order, offsets = sort_by_group(group, occurred, groups + 1)
-    rows = Rows(
-        offsets=offsets,
-        occurred=occurred[order],
-        recorded=recorded[order],
-        member=member[order],
-        codes=_stack([codes[order] for codes, _ in encoded], len(order), np.dtype(np.int32)),
-        numbers=_stack([each[order] for each in numbers], len(order), np.dtype(np.int64)),
-    )
-    return Log(rows, members, tuple(names for _, names in encoded))
-
-
-def _stack(rows: Sequence[npt.NDArray[Any]], length: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    return np.ascontiguousarray(np.vstack(rows)) if rows else np.empty((0, length), dtype)
+    wide = np.empty((len(order), FIRST_NUMBER + len(numbers)), np.int64)
+    for column, values in enumerate((occurred, recorded, *numbers)):
+        wide[:, column] = values[order]
+    narrow = np.empty((len(order), FIRST_CODE + len(encoded)), np.int32)
+    for column, codes in enumerate((member, *(codes for codes, _ in encoded))):
+        narrow[:, column] = codes[order]
+    return Log(Rows(offsets, wide, narrow), members, tuple(names for _, names in encoded))
