@@ -1,15 +1,16 @@
 """Big tables as the kernel reads them, straight from Arrow, on all cores.
 
 What `features.logs` does by way of frames, with the same result: here rows come in any order, and
-neither ids nor texts are ever moved. A row becomes a few integers, those are dealt to the groups,
-and each group is brought into the order of time while it lies in the cache.
+no id and no text is ever moved. A piece of a table becomes a few integers a row, and those are
+dealt to the groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
+from features.dealing import WORKERS, Encoded, arrange
 from features.layout import (
     FIRST_CODE,
     FIRST_NUMBER,
@@ -31,15 +32,16 @@ from features.layout import (
     Ints,
     Rows,
 )
-from features.logs import NUMBER_SCALES, Index, Log, categories_of, lookup
+from features.logs import NUMBER_SCALES, Index, Log, lookup
 from features.parallel import in_parallel
+from features.pieces import SOME, Piece
 from features.plan import Plan
 from features.scans import leaf
-from history.sorting import in_order, ranks
+from history.sorting import ranks
 from history.tables import Table
 
-_WORKERS, _SLICE = 2, 1 << 17
 _INSTANT = pa.timestamp("us", tz="UTC")
+_LEAD, _OCCURRED, _RECORDED = "lead_id", "occurred_at", "recorded_at"
 Indices = npt.NDArray[np.signedinteger[Any]]
 
 
@@ -50,34 +52,39 @@ class ArrowRows:
     Parameters
     ----------
     contract : of the table.
-    table : the canonical columns that are read, rows in any order; optional ones may be missing.
+    pieces : of the table, rows in any order; optional columns may be missing.
+    starts : where each piece begins, and the last one ends.
+    stretches : which pieces each worker takes, from one to before another.
     lead : code of the lead of each row, -1 where it is not known.
-
-    Raises
-    ------
-    ValueError : a required column is missing, or a row has no time.
     """
 
     contract: Table
-    table: pa.Table
+    pieces: Sequence[Piece]
+    starts: list[int]
+    stretches: list[tuple[int, int]]
     lead: Codes
 
     @classmethod
-    def of(cls, contract: Table, table: pa.Table, leads: pd.Index) -> ArrowRows:
-        """Tell whose row each is, and fill in when it was recorded."""
-        read = {"lead_id", "occurred_at"}
-        if missing := sorted(read - set(table.column_names)):
-            raise ValueError(f"table {contract.name!r} lacks the column {missing[0]!r}")
-        occurred = table["occurred_at"].cast(_INSTANT, safe=False)
-        if occurred.null_count:
-            raise ValueError(f"table {contract.name!r}: a row has no occurred_at")
-        recorded = occurred
-        if "recorded_at" in table.column_names:
-            recorded = table["recorded_at"].cast(_INSTANT, safe=False)
-            recorded = pc.coalesce(recorded, occurred) if recorded.null_count else recorded
-        kept = {name: table[name] for name in table.column_names if name != "lead_id"}
-        times = {"occurred_at": occurred, "recorded_at": recorded}
-        return cls(contract, pa.table({**kept, **times}), _lead_codes(table["lead_id"], leads))
+    def of(cls, contract: Table, pieces: Sequence[Piece], leads: pd.Index) -> ArrowRows:
+        """Tell whose row each is.
+
+        Raises
+        ------
+        ValueError : a required column is missing.
+        """
+        for name in (_LEAD, _OCCURRED):
+            if any(name not in piece.names for piece in pieces):
+                raise ValueError(f"table {contract.name!r} lacks the column {name!r}")
+        starts = [0, *accumulate(piece.size for piece in pieces)]
+        stretches = list(pairwise(np.unique(np.linspace(0, len(pieces), WORKERS + 1, dtype=int))))
+        ids = pa.array(leads, from_pandas=True, type=pa.large_string())
+
+        def look_up(stretch: tuple[int, int]) -> Codes:
+            read = [piece.read([_LEAD]) for piece in pieces[slice(*stretch)]]
+            return _lead_codes(pa.concat_tables(read)[_LEAD], ids)
+
+        lead = np.concatenate(in_parallel(look_up, stretches, WORKERS))
+        return cls(contract, pieces, starts, stretches, lead)
 
     def log(self, plan: Plan, index: Index, created: Ints, *, of_account: bool) -> Log:
         """Encode the rows for a plan.
@@ -88,55 +95,54 @@ class ArrowRows:
         created : creation of each lead, UTC microseconds.
         of_account : whether rows are grouped by account. Then they are known once their lead is:
             before, nobody could tell whose colleague it was.
+
+        Raises
+        ------
+        ValueError : a row has no time.
         """
+        categories = {name: Numbered.of(known) for name, known in plan.categories.items()}
+        numbers = list(plan.numbers)
+        by_id = plan.by_position and all(self.contract.key in each.names for each in self.pieces)
+        width = FIRST_NUMBER + len(numbers) + by_id, FIRST_CODE + len(categories)
+
+        def encode(stretch: int) -> Iterator[Encoded]:
+            for start, part in self._parts(stretch, [*categories, *numbers]):
+                wide, narrow = (
+                    np.empty((len(part), width[0]), np.int64),
+                    np.zeros((len(part), width[1]), np.int32),
+                )
+                _write_times(part, wide, self.contract.name)
+                if of_account:
+                    lead = self.lead[start : start + len(part)]
+                    _of_member(lead, index.place, created, wide, narrow)
+                for line, (name, numbered) in enumerate(categories.items(), FIRST_CODE):
+                    if name == _LEAD:
+                        narrow[:, line] = narrow[:, MEMBER]
+                    else:
+                        _write_codes(part, name, numbered, narrow, line)
+                for line, name in enumerate(numbers, FIRST_NUMBER):
+                    _write_numbers(part, name, wide, line)
+                if by_id:
+                    wide[:, -1] = np.arange(start, start + len(part))
+                yield start, wide, narrow
+
         group = lookup(index.account_of, self.lead).astype(np.int32) if of_account else self.lead
         groups = (len(index.accounts) if of_account else len(index.leads)) + 1
-        categories = [self._category(*each) for each in plan.categories.items()]
-        by_id = plan.by_position and self.contract.key in self.table.column_names
-
-        def encode(start: int, end: int) -> tuple[Ints, Codes]:
-            wide = np.empty((end - start, FIRST_NUMBER + len(plan.numbers) + by_id), np.int64)
-            narrow = np.zeros((end - start, FIRST_CODE + len(categories)), np.int32)
-            self._times(wide, start)
-            if of_account:
-                _of_member(self.lead[start:end], index.place, created, wide, narrow)
-            for line, category in enumerate(categories, FIRST_CODE):
-                category.encode(narrow, line, start)
-            for line, name in enumerate(plan.numbers, FIRST_NUMBER):
-                self._scale(name, wide, line, start)
-            if by_id:
-                wide[:, -1] = np.arange(start, end)
-            return wide, narrow
-
-        width = FIRST_NUMBER + len(plan.numbers) + by_id, FIRST_CODE + len(categories)
-        rows = _arranged(group, groups, width, encode)
+        bounds = [(self.starts[first], self.starts[last]) for first, last in self.stretches]
+        rows = arrange(group, groups, width, bounds, encode)
         if by_id:
             self._by_id(rows)
         members = int(index.place.max(initial=-1)) + 1 if of_account else 0
-        return Log(rows, members, tuple(each.names for each in categories))
+        return Log(
+            rows, members, tuple(np.array(list(each), dtype=object) for each in categories.values())
+        )
 
-    def _category(self, name: str, vocabulary: Sequence[str]) -> _Category:
-        if name == "lead_id":  # as the member
-            return _Category(None, np.empty(0, np.int32), np.empty(0, dtype=object), MEMBER)
-        if name not in self.table.column_names:
-            return _Category(None, np.empty(0, np.int32), np.array(vocabulary, dtype=object))
-        column = _one_dictionary(self.table[name])
-        found = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
-        return _Category(column, *categories_of(found, vocabulary))
-
-    def _times(self, wide: Ints, start: int) -> None:
-        for line, name in ((OCCURRED, "occurred_at"), (RECORDED, "recorded_at")):
-            for at, chunk in _chunks(self.table[name], start, len(wide)):
-                wide[at : at + len(chunk), line] = chunk.view(pa.int64()).to_numpy()
-
-    def _scale(self, name: str, wide: Ints, line: int, start: int) -> None:
-        """Write a number column in its smallest unit."""
-        if name not in self.table.column_names:
-            wide[:, line] = MISSING
-            return
-        for at, chunk in _chunks(self.table[name], start, len(wide)):
-            floats = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            _scale(_fixed(floats), NUMBER_SCALES[name], wide, line, at)
+    def _parts(self, stretch: int, names: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the rows of a stretch, some at a time, each time with the place of the first."""
+        for number in range(*self.stretches[stretch]):
+            piece = self.pieces[number].read([_OCCURRED, _RECORDED, *(set(names) - {_LEAD})])
+            for start in range(0, len(piece), SOME):
+                yield self.starts[number] + start, piece.slice(start, SOME)
 
     def _by_id(self, rows: Rows) -> None:
         """Bring rows of one lead and time into the order of their ids."""
@@ -146,39 +152,83 @@ class ArrowRows:
         tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
         if len(tied):
             run = np.cumsum(~np.insert(same, 0, False))[tied]
-            ids = self.table[self.contract.key].take(pa.array(wide[tied, -1])).to_pandas()
-            moved = tied[np.lexsort((ranks(ids.astype("str")), run))]
+            moved = tied[np.lexsort((ranks(self._ids(wide[tied, -1])), run))]
             wide[tied], narrow[tied] = wide[moved], narrow[moved]
 
-
-@dataclass(frozen=True, eq=False)
-class _Category:
-    """A category column: its dictionary translated by a table into the codes of `names`."""
-
-    column: pa.ChunkedArray | None
-    table: Codes
-    names: npt.NDArray[np.object_]
-    same_as: int = -1
-
-    def encode(self, narrow: Codes, line: int, start: int) -> None:
-        """Write the codes of some rows."""
-        if self.column is None:
-            narrow[:, line] = narrow[:, self.same_as] if self.same_as >= 0 else -1
-            return
-        for at, chunk in _chunks(self.column, start, len(narrow)):
-            _look_up(_indices(chunk), self.table, narrow, line, at)
+    def _ids(self, places: Ints) -> pd.Series:
+        """Read the ids of a few rows."""
+        found = np.empty(len(places), dtype=object)
+        for piece, start, end in zip(self.pieces, self.starts, self.starts[1:], strict=False):
+            ours = (places >= start) & (places < end)
+            if ours.any():
+                ids = piece.read([self.contract.key])[self.contract.key]
+                found[ours] = ids.take(pa.array(places[ours] - start)).to_pylist()
+        return pd.Series(found, dtype=object).astype("str")
 
 
-def _one_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.large_string()).dictionary_encode()
-    return column.unify_dictionaries()
+class Numbered(dict[str | None, int]):
+    """Numbers values in the order in which they are first met; None is -1. Threads may share it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+
+    @classmethod
+    def of(cls, vocabulary: Sequence[str]) -> Numbered:
+        """Return a numbering that begins with these values."""
+        numbered = cls()
+        numbered.update(zip(vocabulary, range(len(vocabulary)), strict=True))
+        return numbered
+
+    def codes(self, values: Sequence[str | None]) -> Codes:
+        """Return the number of each value."""
+        with self._lock:
+            found = [-1 if each is None else self.setdefault(each, len(self)) for each in values]
+        return np.array(found, dtype=np.int32)
 
 
-def _chunks(column: pa.ChunkedArray, start: int, size: int) -> Iterator[tuple[int, pa.Array]]:
-    """Yield the pieces of a slice, each with its place there."""
+def _write_times(part: pa.Table, wide: Ints, table: str) -> None:
+    occurred = part[_OCCURRED].cast(_INSTANT, safe=False)
+    if occurred.null_count:
+        raise ValueError(f"table {table!r}: a row has no occurred_at")
+    recorded = occurred
+    if _RECORDED in part.column_names:
+        recorded = part[_RECORDED].cast(_INSTANT, safe=False)
+        recorded = pc.coalesce(recorded, occurred) if recorded.null_count else recorded
+    for line, column in ((OCCURRED, occurred), (RECORDED, recorded)):
+        for at, chunk in _chunks(column):
+            wide[at : at + len(chunk), line] = chunk.view(pa.int64()).to_numpy()
+
+
+def _write_codes(part: pa.Table, name: str, numbered: Numbered, narrow: Codes, line: int) -> None:
+    """Write the codes of a category column."""
+    if name not in part.column_names:
+        narrow[:, line] = -1
+        return
+    for at, chunk in _chunks(_coded(part[name])):
+        table = numbered.codes(chunk.dictionary.cast(pa.string()).to_pylist())
+        _look_up(_indices(chunk), table, narrow, line, at)
+
+
+def _write_numbers(part: pa.Table, name: str, wide: Ints, line: int) -> None:
+    """Write a number column in its smallest unit."""
+    if name not in part.column_names:
+        wide[:, line] = MISSING
+        return
+    for at, chunk in _chunks(part[name]):
+        floats = chunk.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        _scale(_fixed(floats), NUMBER_SCALES[name], wide, line, at)
+
+
+def _coded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    coded = pa.types.is_dictionary(column.type)
+    return column if coded else column.cast(pa.string()).dictionary_encode()
+
+
+def _chunks(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
+    """Yield the chunks of a column, each with its place."""
     at = 0
-    for chunk in column.slice(start, size).chunks:
+    for chunk in column.chunks:
         yield at, chunk
         at += len(chunk)
 
@@ -196,9 +246,8 @@ def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def _lead_codes(column: pa.ChunkedArray, leads: pd.Index) -> Codes:
+def _lead_codes(column: pa.ChunkedArray, ids: pa.Array) -> Codes:
     """Return the code of each id, -1 where missing or unknown."""
-    ids = pa.array(leads, from_pandas=True, type=pa.large_string())
 
     def places(values: pa.Array | pa.ChunkedArray) -> Codes:
         if not len(ids):
@@ -206,49 +255,12 @@ def _lead_codes(column: pa.ChunkedArray, leads: pd.Index) -> Codes:
         found = pc.index_in(values.cast(pa.large_string()), value_set=ids, skip_nulls=True)
         return np.asarray(pc.fill_null(found, -1)).astype(np.int32)
 
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-        out = np.empty((len(column), 1), np.int32)
-        for at, chunk in _chunks(column, 0, len(column)):
-            _look_up(_indices(chunk), places(chunk.dictionary), out, 0, at)
-        return out[:, 0]
-    pieces = [column.slice(start, end - start) for start, end in _halves(len(column))]
-    return np.concatenate(in_parallel(places, pieces, _WORKERS))
-
-
-def _halves(size: int) -> list[tuple[int, int]]:
-    cuts = np.linspace(0, size, (_WORKERS if size > _SLICE else 1) + 1).astype(np.int64).tolist()
-    return list(pairwise(cuts))
-
-
-def _arranged(
-    group: Codes,
-    groups: int,
-    width: tuple[int, int],
-    encode: Callable[[int, int], tuple[Ints, Codes]],
-) -> Rows:
-    """Sort rows by (group, occurred), keeping the order of equals; no group (-1) falls out.
-
-    `encode` gives the rows from one to before another, a few at a time.
-    """
-    halves = _halves(len(group))
-    counts = in_parallel(lambda half: _count(*half, group, groups), halves, _WORKERS)
-    offsets = np.concatenate([[0], np.cumsum(np.sum(counts, axis=0))]).astype(np.int64)
-    filled = offsets[:-1] + np.cumsum([np.zeros(groups, np.int64), *counts[:-1]], axis=0)
-    size = int(offsets[-1])
-    rows = Rows(offsets, np.empty((size, width[0]), np.int64), np.empty((size, width[1]), np.int32))
-
-    def deal(turn: int) -> None:
-        for start in range(*halves[turn], _SLICE):
-            end = min(start + _SLICE, halves[turn][1])
-            _deal(group, start, *encode(start, end), filled[turn], rows.wide, rows.narrow)
-
-    in_parallel(deal, range(len(halves)), _WORKERS)
-    edges = np.searchsorted(offsets, np.arange(0, size + _SLICE, _SLICE))
-    edges = np.unique(np.minimum(edges, groups)).tolist()
-    ranges = list(pairwise(edges))
-    in_parallel(lambda ours: _arrange(*ours, *rows), ranges, _WORKERS)
-    return rows
+    if not pa.types.is_dictionary(column.type):
+        return places(column)
+    out = np.empty((len(column), 1), np.int32)
+    for at, chunk in _chunks(column):
+        _look_up(_indices(chunk), places(chunk.dictionary), out, 0, at)
+    return np.ascontiguousarray(out[:, 0])
 
 
 @leaf
@@ -271,62 +283,3 @@ def _scale(floats: Floats, scale: float, wide: Ints, line: int, at: int) -> None
 def _look_up(indices: Indices, table: Codes, narrow: Codes, line: int, at: int) -> None:
     for row in range(len(indices)):
         narrow[at + row, line] = table[indices[row]] if indices[row] >= 0 else -1
-
-
-@njit(cache=True, nogil=True)
-def _count(first: int, last: int, group: Codes, groups: int) -> Ints:
-    counts = np.zeros(groups, np.int64)
-    for row in range(first, last):
-        if group[row] >= 0:
-            counts[group[row]] += 1
-    return counts
-
-
-@leaf
-def _deal(
-    group: Codes,
-    start: int,
-    some_wide: Ints,
-    some_narrow: Codes,
-    filled: Ints,
-    wide: Ints,
-    narrow: Codes,
-) -> None:
-    """Put each row behind those of its group."""
-    for row in range(len(some_wide)):
-        ours = group[start + row]
-        if ours < 0:
-            continue
-        place = filled[ours]
-        filled[ours] += 1
-        for line in range(wide.shape[1]):
-            wide[place, line] = some_wide[row, line]
-        for line in range(narrow.shape[1]):
-            narrow[place, line] = some_narrow[row, line]
-
-
-@njit(cache=True, nogil=True)
-def _arrange(first: int, last: int, offsets: Ints, wide: Ints, narrow: Codes) -> None:
-    """Bring each of some groups into the order of time."""
-    longest = 0
-    for group in range(first, last):
-        longest = max(longest, offsets[group + 1] - offsets[group])
-    times, places = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    old_wide = np.empty((longest, wide.shape[1]), np.int64)
-    old_narrow = np.empty((longest, narrow.shape[1]), np.int32)
-    for group in range(first, last):
-        begin, size = offsets[group], offsets[group + 1] - offsets[group]
-        for place in range(size):
-            times[place] = wide[begin + place, OCCURRED]
-        if in_order(times, size, places):
-            continue
-        for place in range(size):
-            for line in range(wide.shape[1]):
-                old_wide[place, line] = wide[begin + place, line]
-            for line in range(narrow.shape[1]):
-                old_narrow[place, line] = narrow[begin + place, line]
-        for place in range(size):
-            for line in range(wide.shape[1]):
-                wide[begin + place, line] = old_wide[places[place], line]
-            for line in range(narrow.shape[1]):
-                narrow[begin + place, line] = old_narrow[places[place], line]

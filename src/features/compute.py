@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from features.arrow_logs import ArrowRows
 from features.attributes import attribute_values
@@ -16,6 +15,7 @@ from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.declaration import Feature
 from features.derived import Derived, age_days
 from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
+from features.pieces import Piece
 from features.plan import Plan, compile_plan
 from features.training_set import FeatureMatrix
 from history import History
@@ -56,8 +56,8 @@ class FeatureEngine:
     ----------
     history : what happened.
     features : the declarations, in the order of the columns wanted.
-    rows : tables of rows (engagements, outcomes, dispositions) as Arrow, in any order, in the place
-        of the history's own. `features.files` reads them.
+    rows : tables of rows (engagements, outcomes, dispositions) in pieces of Arrow, in any order, in
+        the place of the history's own. See `features.files`.
 
     Raises
     ------
@@ -69,15 +69,15 @@ class FeatureEngine:
         self,
         history: History,
         features: Sequence[Feature],
-        rows: Mapping[str, pa.Table] | None = None,
+        rows: Mapping[str, Sequence[Piece]] | None = None,
     ) -> None:
         check(features)
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
         self._rows = {
-            name: ArrowRows.of(TABLES[name], table, self.index.leads)
-            for name, table in (rows or {}).items()
+            name: ArrowRows.of(TABLES[name], pieces, self.index.leads)
+            for name, pieces in (rows or {}).items()
         }
         self.lines = lines_of(features)
         self.derived = Derived(features, self.lines)

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.checking import TABLE_OF, check
 from features.compute import FeatureEngine, lines_of, plans_of
+from features.dealing import WORKERS
 from features.declaration import Feature
+from features.pieces import of_files
 from history import History
 from history.tables import TABLES
 
@@ -54,8 +55,15 @@ def engine_of_files(
     """
     check(features)
     needed = columns_of(features)
-    rows = {name: _read(files[name], needed[name]) for name in ROWS & set(needed) & set(files)}
-    facts = {name: _read(file).to_pandas() for name, file in files.items() if name not in ROWS}
+    rows = {
+        name: of_files(files[name], needed[name], least=2 * WORKERS)
+        for name in ROWS & set(needed) & set(files)
+    }
+    facts = {
+        name: pq.read_table(file, partitioning=None).to_pandas()
+        for name, file in files.items()
+        if name not in ROWS
+    }
     history = History.from_frames(facts, _BEGINNING, current_only)
     return FeatureEngine(history, features, rows)
 
@@ -69,10 +77,3 @@ def columns_of(features: Sequence[Feature]) -> dict[str, frozenset[str]]:
         columns = {"lead_id", "occurred_at", "recorded_at", *plan.columns, *key}
         found[name] = found.get(name, frozenset()) | columns
     return {name: columns & set(TABLES[name].names) for name, columns in found.items()}
-
-
-def _read(file: Path, columns: Collection[str] | None = None) -> pa.Table:
-    """Read these columns, as far as they are there."""
-    data = pq.ParquetDataset(file, partitioning=None)
-    there = None if columns is None else [name for name in data.schema.names if name in columns]
-    return data.read(columns=there)
