@@ -150,7 +150,7 @@ class FeatureEngine:
         account = self.index.account_of[lead].astype(np.int64)
         frame = pd.DataFrame(
             {
-                "lead_id": snapshots["lead_id"].astype("str").to_numpy(),
+                "lead_id": snapshots["lead_id"].astype("str").array,
                 "as_of": as_of.dt.tz_convert("UTC").dt.as_unit("us").array,
                 "account_id": self.history.leads["account_id"].array.take(lead),
             }
