@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
-from parts.feature_history import read_history
 from parts.feature_sql import DUCKDB
 
-from features import Feature, FeatureEngine
+from features import Feature
+from features.files import engine_of_files, files_of
 
 DAY_US = 86_400_000_000
 
@@ -31,9 +31,9 @@ def scan_and_sort(folder: Path) -> None:
 
 
 def with_kernel(folder: Path, features: Sequence[Feature]) -> pd.DataFrame:
-    """Compute them as the product does."""
+    """Compute them as the product does from files."""
     snapshots = pd.read_parquet(folder / "snapshots.parquet")
-    return FeatureEngine(read_history(folder), features).compute(snapshots).values
+    return engine_of_files(files_of(folder), features).compute(snapshots).values
 
 
 def with_duckdb(folder: Path, features: Sequence[Feature], parts: int = 1) -> pd.DataFrame:

@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.arrow_logs import ArrowRows
 from features.attributes import attribute_values
 from features.checking import COLLEAGUE_SOURCES, TABLE_OF, check
 from features.declaration import Feature
 from features.derived import Derived, age_days
 from features.logs import Index, Log, build_log, codes_in, lookup, microseconds
+from features.pieces import Piece
 from features.plan import Plan, compile_plan
 from features.training_set import FeatureMatrix
 from history import History
+from history.tables import TABLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,8 @@ class FeatureEngine:
     ----------
     history : what happened.
     features : the declarations, in the order of the columns wanted.
+    rows : tables of rows (engagements, outcomes, dispositions) in pieces of Arrow, in any order, in
+        the place of the history's own. See `features.files`.
 
     Raises
     ------
@@ -60,11 +65,20 @@ class FeatureEngine:
         aggregate that does not fit its column.
     """
 
-    def __init__(self, history: History, features: Sequence[Feature]) -> None:
+    def __init__(
+        self,
+        history: History,
+        features: Sequence[Feature],
+        rows: Mapping[str, Sequence[Piece]] | None = None,
+    ) -> None:
         check(features)
         self.history = history
         self.features = tuple(features)
         self.index = Index.of(history)
+        self._rows = {
+            name: ArrowRows.of(TABLES[name], pieces, self.index.leads)
+            for name, pieces in (rows or {}).items()
+        }
         self.lines = lines_of(features)
         self.derived = Derived(features, self.lines)
         self.passes: dict[str, Pass] = {}
@@ -103,9 +117,13 @@ class FeatureEngine:
         )
 
     def _log(self, source: str, plan: Plan) -> Log:
+        of_account = source in COLLEAGUE_SOURCES
+        if TABLE_OF[source] in self._rows:
+            created = microseconds(self.history.leads["created_at"])
+            rows = self._rows[TABLE_OF[source]]
+            return rows.log(plan, self.index, created, of_account=of_account)
         frame: pd.DataFrame = getattr(self.history, TABLE_OF[source])
         lead = codes_in(self.index.leads, frame["lead_id"])
-        of_account = source in COLLEAGUE_SOURCES
         created = source == "members"
         if of_account and not created:
             frame = _known_with_its_lead(frame, lead, self.history.leads["created_at"])
@@ -132,7 +150,7 @@ class FeatureEngine:
         account = self.index.account_of[lead].astype(np.int64)
         frame = pd.DataFrame(
             {
-                "lead_id": snapshots["lead_id"].astype("str").to_numpy(),
+                "lead_id": snapshots["lead_id"].astype("str").array,
                 "as_of": as_of.dt.tz_convert("UTC").dt.as_unit("us").array,
                 "account_id": self.history.leads["account_id"].array.take(lead),
             }

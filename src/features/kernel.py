@@ -30,21 +30,27 @@ from features.layout import (
     COUNTED,
     DAY_US,
     DAYS,
+    FIRST_CODE,
+    FIRST_NUMBER,
     FIRST_OTHER,
     FIRST_ROW,
     KIND,
     LAST_OTHER,
     LAST_ROW,
+    MEMBER,
     MISSING,
     NONE,
     NUMBERS,
+    OCCURRED,
     OUTERMOST,
+    RECORDED,
     ROWS,
     SUMMED,
     TALLY,
     WINDOW,
     Bytes,
     Codes,
+    Columns,
     Filters,
     Floats,
     Ints,
@@ -92,18 +98,26 @@ def aggregate(
     scales : what each number column is divided by at the end.
     out : written in place, at the line and column that feature and snapshot name.
     """
-    state = _state(rows, tracks.table, members)
+    log = Columns(
+        rows.offsets,
+        rows.wide[:, OCCURRED],
+        rows.wide[:, RECORDED],
+        rows.narrow[:, MEMBER],
+        rows.narrow[:, FIRST_CODE:].T,
+        rows.wide[:, FIRST_NUMBER:].T,
+    )
+    state = _state(log, tracks.table, members)
     first = 0
     while first < len(snapshots.group):
         last = first
         while last < len(snapshots.group) and snapshots.group[last] == snapshots.group[first]:
             last += 1
-        _sweep(rows, filters, tracks, wanted, snapshots, scales, state, first, last, out)
+        _sweep(log, filters, tracks, wanted, snapshots, scales, state, first, last, out)
         first = last
 
 
 @njit(cache=True, nogil=True)
-def _state(rows: Rows, tracks: Ints, members: int) -> _State:
+def _state(rows: Columns, tracks: Ints, members: int) -> _State:
     lines, width, any_days = 0, 0, False
     for track in range(len(tracks)):
         lines = max(lines, tracks[track, TALLY] + 1)
@@ -124,7 +138,7 @@ def _state(rows: Rows, tracks: Ints, members: int) -> _State:
 
 @njit(cache=True, nogil=True)
 def _sweep(
-    rows: Rows,
+    rows: Columns,
     filters: Filters,
     tracks: Tracks,
     wanted: Wanted,

@@ -21,6 +21,10 @@ COUNTED, SUMMED, LAST_ROW, LAST_OTHER, FIRST_ROW, FIRST_OTHER, BEST = range(7)
 # Where a track stands. `LAST_OTHER` and `FIRST_OTHER` are the outermost rows of any other member
 # than that of the last and the first; `BEST` is the largest number.
 
+OCCURRED, RECORDED, FIRST_NUMBER = range(3)
+MEMBER, FIRST_CODE = range(2)
+# The columns of the wide and of the narrow half of a log.
+
 NONE = -1
 """Stands for no row."""
 
@@ -39,16 +43,24 @@ Ints = npt.NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """A log, sorted by (group, occurred); codes and numbers have one line a column.
+    """A log, sorted by (group, occurred): what belongs to a row lies side by side.
 
     Parameters
     ----------
     offsets : the rows of group g are offsets[g] to offsets[g + 1].
-    occurred, recorded : UTC microseconds.
-    member : the lead of each row, numbered within its group.
-    codes : categories, -1 where missing.
-    numbers : in their smallest unit, `MISSING` where missing.
+    wide : a line for each row: when it occurred and was recorded (UTC microseconds), then its
+        numbers in their smallest unit, `MISSING` where missing.
+    narrow : a line for each row: its lead, numbered within the group, then the codes of its
+        categories, -1 where missing.
     """
+
+    offsets: Ints
+    wide: Ints
+    narrow: Codes
+
+
+class Columns(NamedTuple):
+    """The same by column, without a copy; codes and numbers have one line a column."""
 
     offsets: Ints
     occurred: Ints

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.layout import MISSING, Rows
+from features.layout import FIRST_CODE, FIRST_NUMBER, MISSING, Rows
 from history import History
 from history.sorting import sort_by_group
 
@@ -99,11 +98,18 @@ def encode(
         codes, found = values.cat.codes.to_numpy(), values.cat.categories
     else:
         codes, found = pd.factorize(values)
-    known = pd.Index(list(vocabulary), dtype=object)
-    others = pd.Index(found.astype(object)).difference(known, sort=False)
-    categories = np.concatenate([known.to_numpy(), others.to_numpy()]).astype(object)
-    table = pd.Index(categories).get_indexer(pd.Index(found.astype(object)))
+    table, categories = categories_of(found.astype(object), vocabulary)
     return lookup(table, codes).astype(np.int32), categories
+
+
+def categories_of(
+    found: Sequence[str | None], vocabulary: Sequence[str]
+) -> tuple[CodeArray, npt.NDArray[np.object_]]:
+    """Give values codes, the vocabulary first; return those, and the values by code."""
+    values, known = pd.Index(found, dtype=object), pd.Index(list(vocabulary), dtype=object)
+    others = values.dropna().unique().difference(known, sort=False)
+    categories = np.concatenate([known.to_numpy(), others.to_numpy()]).astype(object)
+    return pd.Index(categories).get_indexer(values).astype(np.int32), categories
 
 
 def encode_plain(
@@ -208,16 +214,10 @@ def sorted_log(
     numbers : in the smallest unit, for each number column.
     """
     order, offsets = sort_by_group(group, occurred, groups + 1)
-    rows = Rows(
-        offsets=offsets,
-        occurred=occurred[order],
-        recorded=recorded[order],
-        member=member[order],
-        codes=_stack([codes[order] for codes, _ in encoded], len(order), np.dtype(np.int32)),
-        numbers=_stack([each[order] for each in numbers], len(order), np.dtype(np.int64)),
-    )
-    return Log(rows, members, tuple(names for _, names in encoded))
-
-
-def _stack(rows: Sequence[npt.NDArray[Any]], length: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    return np.ascontiguousarray(np.vstack(rows)) if rows else np.empty((0, length), dtype)
+    wide = np.empty((len(order), FIRST_NUMBER + len(numbers)), np.int64)
+    for column, values in enumerate((occurred, recorded, *numbers)):
+        wide[:, column] = values[order]
+    narrow = np.empty((len(order), FIRST_CODE + len(encoded)), np.int32)
+    for column, codes in enumerate((member, *(codes for codes, _ in encoded))):
+        narrow[:, column] = codes[order]
+    return Log(Rows(offsets, wide, narrow), members, tuple(names for _, names in encoded))

@@ -13,6 +13,7 @@ from features.checking import OF_CATEGORIES, OF_NUMBERS
 from features.declaration import Feature
 from features.logs import NUMBER_SCALES, Log
 from features.parallel import in_parallel
+from history.sorting import sort_by_group
 
 OPERATIONS = {
     "count": layout.COUNT,
@@ -60,6 +61,16 @@ class Plan:
     tracks: layout.Tracks
     wanted: layout.Wanted
     scales: npt.NDArray[np.float64]
+
+    @property
+    def by_position(self) -> bool:
+        """Whether it matters which of two rows of one group and time comes first."""
+        return bool(np.isin(self.wanted.operation, (layout.LAST, layout.LAST_CODE)).any())
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The categories and numbers that it reads."""
+        return frozenset((*self.categories, *self.numbers))
 
     def run(
         self,
@@ -164,7 +175,7 @@ def _order(group: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]) -> npt.ND
     ahead = np.diff(group)
     if ((ahead > 0) | ((ahead == 0) & (np.diff(as_of) >= 0))).all():
         return np.arange(len(group))
-    return np.lexsort((as_of, group)).astype(np.int64)
+    return sort_by_group(group, as_of, int(group.max()) + 1)[0]
 
 
 def _filter(feature: Feature) -> Filter:

@@ -1,10 +1,10 @@
 """The same declarations and the same kernel on Spark, for histories beyond one machine.
 
-Spark does what it is good at: it brings together what belongs together. Rows of all tables are
-grouped by buying group (the account, or the lead itself where it has none), many groups to a
-part, and each part is handed as Arrow to the code that builds a training set on one machine. So
-nothing is rewritten, colleagues are always in the same part, and results are equal to the last
-bit.
+Spark does what it is good at: it brings together what belongs together. The columns that features
+look at, of all tables, are dealt into parts by buying group (the account, or the lead itself where
+no feature asks for its account), and each part is handed as Arrow to the engine that reads files
+on one machine. So nothing is rewritten, nothing is sorted, colleagues are always in the same part,
+and results are equal to the last bit.
 
 The workers must find these packages: install the project on them, or ship it with
 ``spark.sparkContext.addPyFile``. Needs the extra ``spark`` and Java 17.
@@ -12,24 +12,29 @@ The workers must find these packages: install the project on them, or ship it wi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import reduce
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as fn
 from pyspark.sql.types import DoubleType, StringType, StructField, StructType, TimestampType
 
-from features.compute import compute_features
+from features.checking import COLLEAGUE_SOURCES, check
+from features.compute import FeatureEngine
 from features.declaration import Feature
+from features.files import ROWS, columns_of
+from features.pieces import of_table
 from features.training_set import arrow_schema, as_arrow
 from history import History
 from history.tables import TABLES
 
-_PART, _TABLE, _GROUP = "_part", "_table", "_group"
+_KEY, _TABLE = "_key", "_table"
 _SNAPSHOTS = "snapshots"
-_SEPARATOR = "__"
+Places = Mapping[str, Mapping[str, str]]
+"""For each table, its columns and how they are named on the way."""
 
 
 def compute_features_on_spark(
@@ -60,21 +65,21 @@ def compute_features_on_spark(
 
     Raises
     ------
-    ValueError : there are no leads, a table is unknown, or the session's zone is not UTC.
+    ValueError : there are no leads, a table is unknown, or the session's zone is not UTC. A
+        snapshot of a lead that is not known fails when Spark comes to it.
     """
     _check(tables, snapshots)
-    frames = {**tables, _SNAPSHOTS: snapshots}
-    groups = _groups(tables["leads"])
-    keyed = [_keyed(name, frame, groups, parts) for name, frame in frames.items()]
-    together = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), keyed)
-    columns = {name: tuple(frame.columns) for name, frame in frames.items()}
+    check(features)
     declared, unusable = tuple(features), frozenset(current_only)
+    frames = _keyed(_needed({**tables, _SNAPSHOTS: snapshots}, declared), declared)
+    together, places = _together(frames)
 
-    def compute(part: pa.Table) -> pa.Table:
-        found = {name: _unpacked(part, name, names) for name, names in columns.items()}
-        return _computed(found, declared, observed_until, unusable)
+    def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found = _unpacked(list(batches), places)
+        yield from _computed(found, declared, observed_until, unusable).to_batches()
 
-    return together.groupBy(_PART).applyInArrow(compute, schema=_schema(declared))
+    parted = together.repartition(parts, _KEY).drop(_KEY)
+    return parted.mapInArrow(compute, schema=_schema(declared))
 
 
 def _check(tables: Mapping[str, DataFrame], snapshots: DataFrame) -> None:
@@ -88,66 +93,115 @@ def _check(tables: Mapping[str, DataFrame], snapshots: DataFrame) -> None:
         raise ValueError(f"spark.sql.session.timeZone is {zone}; set it to UTC")
 
 
-def _groups(leads: DataFrame) -> DataFrame:
-    """Return the buying group of each lead."""
-    lead = fn.concat(fn.lit("lead "), fn.col("lead_id"))
-    if "account_id" not in leads.columns:
-        return leads.select("lead_id", lead.alias(_GROUP))
-    group = fn.coalesce(_account(fn.col("account_id")), lead)
-    return leads.select("lead_id", group.alias(_GROUP))
+def _needed(frames: Mapping[str, DataFrame], features: Sequence[Feature]) -> dict[str, DataFrame]:
+    """Keep what features look at: not ids of rows, for one."""
+    columns = columns_of(features)
+    return {
+        name: frame.select([each for each in frame.columns if each in columns[name]])
+        if name in ROWS
+        else frame
+        for name, frame in frames.items()
+        if name not in ROWS or name in columns
+    }
 
 
-def _account(account_id: Column) -> Column:
-    return fn.concat(fn.lit("account "), account_id)
+def _keyed(frames: Mapping[str, DataFrame], features: Sequence[Feature]) -> dict[str, DataFrame]:
+    """Give each row the key of its buying group: rows of one key come into one part.
 
-
-def _keyed(name: str, frame: DataFrame, groups: DataFrame, parts: int) -> DataFrame:
-    """Give each row the part of its buying group, and its columns the name of its table.
-
-    Rows of leads that are not known fall out: they explain nobody.
+    Where no feature asks for the account, a lead is a group of its own, and nothing is joined.
     """
+    asked = any(each.source in COLLEAGUE_SOURCES | {"account"} for each in features)
+    lead = _key("lead", "lead_id")
+    if not asked or "account_id" not in frames["leads"].columns:
+        keys = {"attribute_history": _key("lead", "entity_id")}
+        return {
+            name: frame.withColumn(_KEY, keys.get(name, lead))
+            for name, frame in frames.items()
+            if name != "accounts"
+        }
+    account = fn.coalesce(_key("account", "account_id"), lead)
+    groups = frames["leads"].select("lead_id", account.alias(_KEY))
+    keyed = {name: _of_group(name, frame, groups) for name, frame in frames.items()}
+    return {**keyed, "leads": frames["leads"].withColumn(_KEY, account)}
+
+
+def _key(kind: str, column: str) -> Column:
+    named = fn.concat(fn.lit(kind + " "), fn.col(column))
+    return fn.when(named.isNotNull(), fn.xxhash64(named))
+
+
+def _of_group(name: str, frame: DataFrame, groups: DataFrame) -> DataFrame:
     if name == "accounts":
-        joined = frame.withColumn(_GROUP, _account(fn.col("account_id")))
-    elif name == "attribute_history":
-        of_lead = frame["entity"] == "lead"
-        joined = frame.join(
-            groups.withColumnRenamed("lead_id", "_lead"),
-            of_lead & (frame["entity_id"] == fn.col("_lead")),
-            "left",
-        ).withColumn(
-            _GROUP, fn.when(of_lead, fn.col(_GROUP)).otherwise(_account(fn.col("entity_id")))
-        )
-        joined = joined.where(fn.col(_GROUP).isNotNull())
-    else:
-        joined = frame.join(groups, "lead_id")
-    return joined.select(
-        fn.pmod(fn.xxhash64(_GROUP), fn.lit(parts)).alias(_PART),
-        fn.lit(name).alias(_TABLE),
-        *(fn.col(column).alias(name + _SEPARATOR + column) for column in frame.columns),
+        return frame.withColumn(_KEY, _key("account", "account_id"))
+    if name != "attribute_history":
+        return frame.join(groups, "lead_id", "left")
+    of_lead = fn.col("entity") == "lead"
+    joined = frame.join(
+        groups.withColumnRenamed("lead_id", "_lead"),
+        of_lead & (fn.col("entity_id") == fn.col("_lead")),
+        "left",
     )
+    key = fn.when(of_lead, fn.col(_KEY)).otherwise(_key("account", "entity_id"))
+    return joined.withColumn(_KEY, key).drop("_lead")
 
 
-def _unpacked(part: pa.Table, name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of one table in a part."""
-    rows = part.filter(pa.compute.equal(part[_TABLE], name))
-    ours = rows.select([name + _SEPARATOR + column for column in columns])
-    return ours.rename_columns(list(columns)).to_pandas()
+def _together(frames: Mapping[str, DataFrame]) -> tuple[DataFrame, Places]:
+    """Let all tables travel in the same few columns, as many as the widest has of each type.
+
+    A column for each of every table's would be empty in the rows of all others, and be paid for.
+    """
+    places: dict[str, dict[str, str]] = {}
+    types: dict[str, str] = {}
+    for name, frame in frames.items():
+        used: dict[str, int] = {}
+        places[name] = {}
+        for column, kind in frame.dtypes:
+            if column == _KEY:
+                continue
+            used[kind] = used.get(kind, 0) + 1
+            places[name][column] = f"{kind} {used[kind]}"
+            types[places[name][column]] = kind
+    moved = []
+    for number, (name, frame) in enumerate(frames.items()):
+        column_at = {place: column for column, place in places[name].items()}
+        columns = [
+            (fn.col(column_at[place]) if place in column_at else fn.lit(None).cast(kind)).alias(
+                place
+            )
+            for place, kind in types.items()
+        ]
+        moved.append(frame.select(_KEY, fn.lit(number).cast("byte").alias(_TABLE), *columns))
+    return reduce(DataFrame.union, moved), places
+
+
+def _unpacked(batches: Sequence[pa.RecordBatch], places: Places) -> dict[str, pa.Table]:
+    """Return the tables of a part; none where the part is empty."""
+    if not batches:
+        return {}
+    part = pa.Table.from_batches(batches)
+    return {
+        name: part.filter(pc.equal(part[_TABLE], number))
+        .select(list(columns.values()))
+        .rename_columns(list(columns))
+        for number, (name, columns) in enumerate(places.items())
+    }
 
 
 def _computed(
-    found: Mapping[str, pd.DataFrame],
+    found: Mapping[str, pa.Table],
     features: Sequence[Feature],
     observed_until: pd.Timestamp,
     current_only: frozenset[str],
 ) -> pa.Table:
     schema = arrow_schema(features)
-    snapshots = found[_SNAPSHOTS]
-    if snapshots.empty:  # a part of accounts that nobody asks for
+    if not found or not len(found[_SNAPSHOTS]):  # a part that nobody asks for
         return schema.empty_table()
-    tables = {name: frame for name, frame in found.items() if name != _SNAPSHOTS}
-    history = History.from_frames(tables, observed_until, current_only)
+    snapshots = found[_SNAPSHOTS].to_pandas()
+    facts = {name: found[name].to_pandas() for name in set(found) & set(TABLES) - ROWS}
+    rows = {name: of_table(found[name]) for name in set(found) & ROWS}
+    history = History.from_frames(facts, observed_until, current_only)
     as_of = pd.to_datetime(snapshots["as_of"], utc=True).dt.as_unit("us")
-    matrix = compute_features(history, snapshots.assign(as_of=as_of), features)
+    matrix = FeatureEngine(history, features, rows).compute(snapshots.assign(as_of=as_of))
     return as_arrow(matrix, schema)
 
 

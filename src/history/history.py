@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from history.sorting import sort_by_group
+from history.sorting import ranks, sort_by_group
 from history.tables import TABLES, Table
 
 UTC_MICROSECONDS = pd.DatetimeTZDtype(unit="us", tz="UTC")
@@ -253,42 +253,30 @@ def _ordered(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame):
         return frame
     *keys, last = _ORDER.get(table.name, ["lead_id", "occurred_at", table.key])
-    ranks = [_ranks(frame[name]) for name in keys]
-    order = _order(ranks, len(frame))
+    placed_by = [ranks(frame[name]) for name in keys]
+    order = _order(placed_by, len(frame))
     same = np.ones(len(frame) - 1, dtype=bool)
-    for each in ranks:
+    for each in placed_by:
         placed = each[order]
         same &= placed[1:] == placed[:-1]
     # Ids are long and decide between equals alone: only those are compared.
     tied = np.append(same, False) | np.insert(same, 0, False)
     if tied.any():
         rows = order[tied]
-        by_id = np.lexsort((_ranks(frame[last].iloc[rows]), *(each[rows] for each in ranks[::-1])))
+        by_id = np.lexsort(
+            (ranks(frame[last].iloc[rows]), *(each[rows] for each in placed_by[::-1]))
+        )
         order[tied] = rows[by_id]
     return frame.take(order).reset_index(drop=True)
 
 
-def _order(ranks: Sequence[npt.NDArray[np.int64]], length: int) -> npt.NDArray[np.int64]:
+def _order(placed_by: Sequence[npt.NDArray[np.int64]], length: int) -> npt.NDArray[np.int64]:
     """Return the rows in the order of their ranks, of which the first weighs most."""
-    if not ranks:
+    if not placed_by:
         return np.arange(length)
-    if len(ranks) == 2:  # the big tables: by lead and time
-        return sort_by_group(ranks[0], ranks[1], int(ranks[0].max()) + 1)[0]
-    return np.lexsort(ranks[::-1])
-
-
-def _ranks(values: pd.Series) -> npt.NDArray[np.int64]:
-    """Return integers in the order of the values; missing ones come last."""
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        missing = np.iinfo(np.int64).max
-        return np.where(values.isna(), missing, values.astype("int64")).astype(np.int64)
-    text = pa.array(values, from_pandas=True)
-    text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-    coded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
-    order = pc.sort_indices(coded.dictionary.cast(pa.large_string()))
-    rank = np.empty(len(order) + 1, dtype=np.int64)
-    rank[np.asarray(order)], rank[-1] = np.arange(len(order)), len(order)
-    return rank[np.asarray(pc.fill_null(coded.indices, len(order)))]
+    if len(placed_by) == 2:  # the big tables: by lead and time
+        return sort_by_group(placed_by[0], placed_by[1], int(placed_by[0].max()) + 1)[0]
+    return np.lexsort(placed_by[::-1])
 
 
 def _column_bytes(values: pd.Series) -> bytes:
