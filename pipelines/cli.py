@@ -193,11 +193,14 @@ def rollback(
     why: Annotated[
         str, typer.Option(help="Reason, kept with the version.")
     ] = "rolled back by hand",
+    force: Annotated[
+        bool, typer.Option("--force", help="Even to one that uses a field marked as personal.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
     """Return to the champion before."""
-    _verb("versions").rollback(Settings.load(config), why=why, as_json=as_json)
+    _verb("versions").rollback(Settings.load(config), why=why, force=force, as_json=as_json)
 
 
 @app.command()
@@ -340,11 +343,14 @@ def personal(
     unmark: Annotated[
         str | None, typer.Option(help="A field that is not personal after all: table.column.")
     ] = None,
+    scrub: Annotated[
+        bool, typer.Option("--scrub", help="Take values out of the logs that were there before.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Show which fields are marked as personal, or take the mark of one away."""
-    _verb("personal").run(Settings.load(config), remove=unmark, as_json=as_json)
+    """Show which fields are marked as personal, unmark one, or scrub the logs of their values."""
+    _verb("personal").run(Settings.load(config), remove=unmark, clean=scrub, as_json=as_json)
 
 
 @app.command()

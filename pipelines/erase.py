@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from history.erasure import Receipt
+from history.purging import Traces
 from pipelines import context
 from pipelines.failures import UsageError
 from settings import Settings
@@ -17,21 +18,38 @@ def run(settings: Settings, lead_id: str, *, as_json: bool = False) -> Receipt:
 
     Raises
     ------
-    StoreError : there is no such lead.
+    StoreError : there is no such lead, and nobody of that id was erased before.
     """
     receipt = context.store_of(settings).erase(lead_id)
     if as_json:
         context.print_json({**asdict(receipt), "erased_at": context.now().isoformat()})
     else:
-        gone = context.plural({name: n for name, n in receipt.removed.items() if n})
-        context.say(f"lead {lead_id} is forgotten: {gone} removed")
+        removed = {name: n for name, n in receipt.removed.items() if n}
+        gone = f": {context.plural(removed)} removed" if removed else " already"
+        context.say(f"lead {lead_id} is forgotten{gone}")
         if receipt.linked:
             context.say(f"forgotten with it, as the same person: {', '.join(receipt.linked)}")
         searched = len(receipt.found_after)
         context.say(
             f"a search of {searched} tables finds nothing; rows that come again are left out"
         )
+        _say_traces(receipt.traces)
     return receipt
+
+
+def _say_traces(traces: Traces | None) -> None:
+    """Say what the store's files still hold, byte by byte, and what to do about it."""
+    if traces is None or not traces.files:
+        return
+    named = [name for name, count in traces.files.items() if count]
+    if traces.in_the_way:
+        context.say(traces.in_the_way)
+    if named:
+        context.say(f"the id stands in deleted rows of {', '.join(named)} still")
+    elif not traces.in_the_way:
+        context.say("the files were rewritten without what deleted rows leave behind")
+    for copy in traces.copies:
+        context.say(f"{copy}, a copy beside the store, names the person: delete it when you can")
 
 
 def readmit(settings: Settings, lead_id: str, *, as_json: bool = False) -> int:

@@ -67,7 +67,9 @@ def read_scores(file: Path) -> pd.DataFrame:
     ------
     UsageError : the file is missing, of another kind, or lacks a column.
     """
-    if file.suffix not in (".parquet", ".csv") or not file.is_file():
+    if not file.is_file():
+        raise UsageError(f"--scores: there is no file {file}")
+    if file.suffix not in (".parquet", ".csv"):
         raise UsageError(f"--scores: {file} must be a .parquet or .csv file of `smarketing score`")
     frame = (
         pd.read_parquet(file)

@@ -32,6 +32,19 @@ def check(file: Path) -> None:
         raise UsageError(f"--out: there is no folder {file.parent}")
 
 
+def make_folder(out: Path) -> None:
+    """Make a folder to write into, before the work is done.
+
+    Raises
+    ------
+    UsageError : something else is there, or nobody may write there.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: {out} cannot be made a folder: {error.strerror}") from error
+
+
 def write(frame: pd.DataFrame, file: Path) -> None:
     """Write a frame; a reader sees the old file or the new one, never a part.
 

@@ -19,6 +19,7 @@ from models.capacity import FORESIGHT, captured, worked
 from pipelines import context
 from pipelines.failures import UsageError
 from pipelines.living import ORDERS, WEEK, Life, Week
+from pipelines.output import make_folder
 from settings import Settings
 
 _START, _PAST_DAYS, _TOUCHES = "2023-01-02", 365, 20.0
@@ -93,7 +94,7 @@ def run(
             history = sample.history
     begin = history.observed_until - pd.Timedelta(days=horizon) - weeks * WEEK
     room = per_week or _taken_a_week(history.known_before(begin), begin)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with TemporaryDirectory(dir=out, prefix=".replay-") as scratch:
         life = Life(_aside(settings, Path(scratch), trials), history, begin, room)
         lived = []

@@ -17,6 +17,7 @@ from history.teamwork import agreements, changes, handoffs
 from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
+from pipelines.output import make_folder
 from pipelines.train import registry_of
 from settings import Settings
 
@@ -32,10 +33,11 @@ def run(settings: Settings, out: Path) -> Path:
 
     Raises
     ------
-    ValueError : no champion, or an empty history.
+    ValueError : no champion, an empty history, or no folder to write into.
     """
     registry = registry_of(settings)
     version = registry.version("champion")
+    make_folder(out)
     with context.working("reading the history") as (progress, task):
         store = context.store_of(settings)
         history = context.history_of(settings, store)
@@ -73,7 +75,7 @@ def write(
         f"As of {situation.now:%d %B %Y %H:%M} UTC, scored by version {situation.version}. "
         "Saved by smarketing report."
     )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     choice = today.Choice(size=_QUEUE)
     places = today.paged(today.chosen(situation, choice), choice)
     best = situation.worklist["lead_id"].iloc[places].tolist()

@@ -9,7 +9,7 @@ import pandas as pd
 from features import build_training_set
 from history import History
 from history.personal import marked
-from models.personal import refuse_personal
+from models.personal import personal_fields, refuse_personal
 from models.promotion import Decision, decide
 from models.registry import Registry
 from models.versions import ModelVersion
@@ -129,15 +129,42 @@ def ask_gate(
     )
 
 
-def rollback(settings: Settings, *, why: str, as_json: bool = False) -> ModelVersion:
-    """Go back to the champion before."""
+def rollback(
+    settings: Settings, *, why: str, force: bool = False, as_json: bool = False
+) -> ModelVersion:
+    """Go back to the champion before.
+
+    Parameters
+    ----------
+    why : kept with the version.
+    force : also to one that uses a field which was marked as personal since; to it the field is
+        missing.
+
+    Raises
+    ------
+    ModelError : it uses such a field, or there is none to go back to.
+    """
     registry = registry_of(settings)
+    with context.store_of(settings).reading() as connection:
+        fields = marked(connection)
+    earlier = registry.reign().earlier
+    if fields and earlier and not force:
+        _refuse_to_return(personal_fields(registry.load(earlier[0]), fields), earlier[0])
     version = registry.rollback(who=context.who(), why=why, now=context.now())
     if as_json:
         context.print_json(version.as_dict())
     else:
         context.say(f"version {version.version} is champion again")
     return version
+
+
+def _refuse_to_return(fields: tuple[str, ...], version: int) -> None:
+    if fields:
+        raise UsageError(
+            f"version {version}, the champion before, uses {', '.join(fields)}, marked as personal "
+            "since: train another one with: smarketing retrain --force; or bring it back without "
+            "the field's values with: smarketing rollback --force"
+        )
 
 
 def _row(version: ModelVersion) -> tuple[object, ...]:

@@ -74,6 +74,7 @@ def _prepare_sqlite(engine: Engine, patience_s: float) -> None:
             "journal_mode = WAL",
             "synchronous = FULL",
             "temp_store = MEMORY",
+            "secure_delete = ON",  # what is deleted is overwritten; `history.purging` does the rest
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Table, Text, and_, false, func
 
 from history.errors import StoreError
 from history.meta import get_meta, set_meta
+from history.purging import Traces
 from history.rejects import Conformed, Reject
 from history.schema import ERASED, MOVED, QUARANTINE, metadata
 
@@ -40,12 +41,19 @@ class Receipt:
     removed : how many rows went, by table.
     found_after : how many rows name the person after it, by table that was searched: none.
     linked : further ids of the person, which were merged with this one and are erased with it.
+    traces : what the store's files hold of the person; nothing was looked for where None.
     """
 
     lead_id: str
     removed: Mapping[str, int] = field(default_factory=dict)
     found_after: Mapping[str, int] = field(default_factory=dict)
     linked: tuple[str, ...] = ()
+    traces: Traces | None = None
+
+
+def distinct(ids: Iterable[str]) -> list[str]:
+    """Return the ids that stand in a text for the person alone: no numbers, none very short."""
+    return [each for each in ids if len(each) >= _LEAST_DISTINCT and not each.isdigit()]
 
 
 def erase(connection: Connection, lead_id: str) -> Receipt:
@@ -231,16 +239,16 @@ def search(connection: Connection, ids: list[str]) -> dict[str, int]:
     number or very short stands in texts by chance: of those the columns are looked at that hold
     ids by their name.
     """
-    distinct = [each for each in ids if len(each) >= _LEAST_DISTINCT and not each.isdigit()]
+    alone = distinct(ids)
     found = {}
     for table in metadata.sorted_tables:
         named: list[ColumnElement[bool]] = []
         for column in table.columns:
             if not isinstance(column.type, Text):
                 continue
-            if distinct:
-                named.append(column.in_(distinct))
-                named += [column.contains(json.dumps(each), autoescape=True) for each in distinct]
+            if alone:
+                named.append(column.in_(alone))
+                named += [column.contains(json.dumps(each), autoescape=True) for each in alone]
             if column.name.endswith("_id") or column.name in _IDS:
                 named.append(_of_a_lead(table, column.in_(ids)))
         if named:

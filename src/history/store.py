@@ -11,9 +11,10 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from history import erasure
 from history.conform import conform
 from history.engine import open_engine
-from history.erasure import Receipt, erase, hold_erasures, readmit, without_erased
+from history.erasure import Receipt
 from history.errors import StoreError
 from history.extract import Extract
 from history.history import History, micros
@@ -23,6 +24,7 @@ from history.meta import get_meta, set_meta
 from history.moved import follow
 from history.opening import prepare
 from history.personal import mark, unusable
+from history.purging import purge
 from history.reading import read_beside_writers, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
@@ -35,8 +37,7 @@ class Store:
 
     Parameters
     ----------
-    engine : on SQLite or PostgreSQL; `open_store` makes one from a URL.
-    personal : as in `open_store`.
+    engine, personal : `open_store` makes the one from a URL, and tells of the other.
     """
 
     def __init__(self, engine: Engine, personal: Collection[str] = ()) -> None:
@@ -90,7 +91,9 @@ class Store:
                 )
                 for name, table in extract.tables.items()
             }
-            conformed = {name: without_erased(connection, each) for name, each in conformed.items()}
+            conformed = {
+                name: erasure.without_erased(connection, each) for name, each in conformed.items()
+            }
             rejects = [reject for each in conformed.values() for reject in each.rejects]
             if strict and rejects:
                 raise StoreError(f"{rejects[0]}; nothing was taken in, as --strict asks")
@@ -126,7 +129,7 @@ class Store:
         """
         conformed = conform(TABLES[table], raw, origin=origin, timezone=timezone)
         with self.writing() as connection:
-            conformed = without_erased(connection, conformed)
+            conformed = erasure.without_erased(connection, conformed)
             written = upsert(connection, table, conformed, now)
             quarantine(connection, conformed.rejects, now)
         return counted(written, conformed), conformed.rejects
@@ -217,7 +220,7 @@ class Store:
         Nobody is erased meanwhile, so that who asks `kept_out` may write by the answer.
         """
         with _told(self.name), self.engine.begin() as connection:
-            hold_erasures(connection)
+            erasure.hold_erasures(connection)
             yield connection
 
     @contextmanager
@@ -273,7 +276,7 @@ class Store:
         return None if kept is None else dict(kept)
 
     def erase(self, lead_id: str) -> Receipt:
-        """Forget a person: every row that names the lead goes, and none is taken in again.
+        """Forget a person, or make sure of it again: no row stays, and none is taken in again.
 
         Raises
         ------
@@ -281,15 +284,16 @@ class Store:
             than half a minute; nothing was erased.
         """
         with _told(self.name), self.engine.begin() as connection:
-            receipt = erase(connection, lead_id)
-            if not any(receipt.removed.values()):
+            receipt = erasure.erase(connection, lead_id)
+            if not (any(receipt.removed.values()) or erasure.kept_out(connection, [lead_id])):
                 raise StoreError(f"{self.name}: there is no lead {lead_id!r} to erase")
-        return receipt
+        alone = erasure.distinct([lead_id, *receipt.linked])
+        return replace(receipt, traces=purge(self.engine, alone))
 
     def readmit(self, lead_id: str) -> int:
         """Let rows of an erased person in again; return how many linked ids were kept out."""
         with _told(self.name), self.engine.begin() as connection:
-            return readmit(connection, lead_id)
+            return erasure.readmit(connection, lead_id)
 
     def _write(
         self,

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from history import TABLES, History
-from monitoring.signals import Signal
+from monitoring.signals import LEAST_REFERENCE, Signal
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -19,6 +19,7 @@ Ints = npt.NDArray[np.int64]
 WEEK = pd.Timedelta(days=7)
 _DAY = pd.Timedelta(days=1)
 _MOST_LEVELS = 20
+_TOLD_APART_BY = ("lead_id", "occurred_at", "kind", "channel", "campaign", "direction")
 _INNER = np.linspace(0, 1, 11)[1:-1]
 """Edges between ten bins of the reference."""
 
@@ -106,6 +107,26 @@ def silence(history: History, calendar: Calendar) -> dict[str, tuple[float, floa
         gaps = np.diff(np.sort(times.astype("int64").to_numpy())) / (_DAY.value / 1000)
         told[name] = float((calendar.as_of - times.max()) / _DAY), float(gaps.max(initial=0.0))
     return told
+
+
+def twins(history: History, calendar: Calendar) -> tuple[int, float, float]:
+    """Return the engagements of the newest week, and which share of them is there twice.
+
+    A twin has another id, and is equal in lead, instant, kind, channel, campaign and direction.
+    Where times are days, some rows have twins by chance: the last figure is their share in the
+    eight weeks before.
+    """
+    rows = history.engagements
+    week = calendar.week_of(rows["recorded_at"])
+    newest = calendar.weeks - 1
+    rows, week = rows[week >= newest - LEAST_REFERENCE], week[week >= newest - LEAST_REFERENCE]
+    again = rows.duplicated([*_TOLD_APART_BY], keep=False).to_numpy()
+    last, before = again[week == newest], again[week < newest]
+    return len(last), _share(last), _share(before)
+
+
+def _share(flags: npt.NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if len(flags) else 0.0
 
 
 def feature_drift(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from history import History
-from monitoring.drift import Calendar, arrivals, silence, verdicts, volumes
+from monitoring.drift import Calendar, arrivals, silence, twins, verdicts, volumes
 from monitoring.signals import LEAST_REFERENCE, LOOKS, Finding, Signal, judge, level
 
 Severity = Literal["urgent", "warning", "notice"]
@@ -17,6 +17,7 @@ _ORDER = {"urgent": 0, "warning": 1, "notice": 2}
 _HALVED, _DOUBLED = 0.4, 2.5
 _SOON = pd.Timedelta(days=3)
 _POORER = 0.7
+_TWICE, _FEW_ROWS = 0.25, 20
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def monitor(
     alerts = [_told(each, known, calendar) for each in found]
     if calendar.weeks - max(LOOKS) >= LEAST_REFERENCE:
         alerts += _volume_alerts(known, calendar) + _silent(known, calendar)
+        alerts += _twice(known, calendar)
     alerts.sort(key=lambda alert: _ORDER[alert.severity])
     count = sum(len(signals) for signals in watched)
     return Report(as_of, tuple(alerts), count, calendar.weeks - max(LOOKS))
@@ -236,6 +238,25 @@ def _volume_alerts(history: History, calendar: Calendar) -> list[Alert]:
                 )
             )  # fmt: skip
     return alerts
+
+
+def _twice(history: History, calendar: Calendar) -> list[Alert]:
+    """Tell engagements that came twice under different ids."""
+    rows, share, before = twins(history, calendar)
+    if rows < _FEW_ROWS or share < before + _TWICE:
+        return []
+    return [
+        Alert(
+            "rows_twice",
+            "urgent",
+            "engagements",
+            f"{share:.0%} of the {rows:,} engagements of last week are there twice under different "
+            f"ids, before {before:.0%}.",
+            "Look for an import that ran twice, or a source that changed its ids; take one out.",
+            share,
+            before,
+        )
+    ]
 
 
 def _silent(history: History, calendar: Calendar) -> list[Alert]:

@@ -23,8 +23,8 @@ from settings.monitoring import RetrainingSettings
 Rule = Literal[
     "first", "forced", "personal", "schedule", "conversions", "drift", "promises", "none", "wait"
 ]
-BROKEN_FEED: Final = frozenset({"not_fresh", "volume_fell"})
-"""Nothing is learned from half a history: these are mended first."""
+BROKEN_FEED: Final = frozenset({"not_fresh", "volume_fell", "rows_twice"})
+"""Nothing is learned from half a history, or from one that is there twice: mended first."""
 BASE_RATE: Final = frozenset({"win_rate_fell", "win_rate_rose"})
 DRIFT: Final = BASE_RATE | {
     "channel_silent",

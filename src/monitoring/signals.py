@@ -128,8 +128,8 @@ def _look(
     return Finding(
         kind=signal.kind,
         subject=signal.subject,
-        observed=hits / trials,
-        expected=share,
+        observed=float(hits / trials),
+        expected=float(share),
         weeks=weeks,
         hits=round(hits),
         trials=round(trials),

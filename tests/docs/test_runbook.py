@@ -16,7 +16,7 @@ def codes():
     found = {code for code, *_ in report._WORDS.values()}
     texts = {
         node.value
-        for function in (report._volume_alerts, report._silent, report._told)
+        for function in (report._volume_alerts, report._silent, report._twice, report._told)
         for node in ast.walk(ast.parse(inspect.getsource(function)))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

@@ -97,3 +97,41 @@ def test_thresholds_out_of_bounds_are_refused(small_company):
     until = small_company.history.observed_until
     with pytest.raises(ValueError, match="at least 8"):
         monitor(small_company.history, until, reference_weeks=3)
+
+
+@pytest.fixture(scope="module")
+def company() -> History:
+    return sample_company(1500, seed=4, days=300, engagements_per_lead=10).history
+
+
+def came_again(history: History, day: pd.Timestamp) -> History:
+    """From a day on, every engagement comes twice, the second time under a new id."""
+    rows = history.engagements
+    again = rows[(rows["recorded_at"] >= day).to_numpy()]
+    again = again.assign(engagement_id=again["engagement_id"].astype("str") + "-again")
+    both = pd.concat([rows, again], ignore_index=True)
+    frames = {**history.frames(), "engagements": both}
+    return History.from_frames(frames, history.observed_until, history.current_only)
+
+
+def test_rows_that_came_twice_under_new_ids_are_told_in_the_first_week(company):
+    day = company.observed_until - 10 * WEEK
+    spoilt = came_again(company, day)
+    (told,) = [a for a in monitor(spoilt, day + WEEK).alerts if a.code == "rows_twice"]
+    assert told.cause.startswith("100% of the ")
+    assert told.cause.endswith("are there twice under different ids, before 0%.")
+    assert "import that ran twice" in told.next_step
+    assert "rows_twice" not in {alert.code for alert in monitor(company, day + WEEK).alerts}
+
+
+def test_twins_by_chance_where_times_are_days_are_no_alarm(company):
+    rows = company.engagements
+    days = rows.assign(occurred_at=rows["occurred_at"].dt.floor("D"))
+    frames = {**company.frames(), "engagements": days}
+    coarse = History.from_frames(frames, company.observed_until, company.current_only)
+    told = [
+        alert.code
+        for week in range(12)
+        for alert in monitor(coarse, coarse.observed_until - week * WEEK).alerts
+    ]
+    assert "rows_twice" not in told

@@ -291,6 +291,7 @@ def test_the_whole_way(terminal, small_company):
     (listed,) = json.loads(terminal.run("models", "--json").stdout)
     assert "champion" in listed["aliases"]
     assert "first champion" in terminal.refused("rollback")
+    assert "cannot be made a folder" in terminal.refused("report", "--out", "scores.csv")
     for file in (terminal.folder / "mlruns").rglob("arrays.npz"):
         file.write_bytes(b"damaged")
     assert "damaged" in terminal.refused("score", "--out", "scores.csv")

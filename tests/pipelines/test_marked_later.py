@@ -15,7 +15,7 @@ from features.training_set import arrow_schema, as_arrow
 from history import History, open_store, sample_company
 from history.extract import Extract
 from history.history import micros
-from history.score_log import read_promises
+from history.score_log import ServedScore, read_promises, read_scores, write_scores
 from models.errors import ModelError
 from pipelines import context, personal, report, retrain, score, versions
 from pipelines.failures import UsageError
@@ -229,3 +229,36 @@ def test_a_mark_goes_when_it_is_asked_for_and_not_when_the_settings_name_it(mark
         personal.run(plain, remove=TEAM)
     personal.run(plain, as_json=True)
     assert '"personal": []' in capsys.readouterr().out
+
+
+def test_what_was_logged_before_the_mark_is_taken_out_when_asked_for(
+    before, company, tmp_path, capsys
+):
+    settings = settings_in(tmp_path / "own", company, tracking=before.tracking.model_dump())
+    name = next(f.name for f in registry_of(before).load(1).features if f.column == "team")
+    reason = {"feature": name, "label": "team", "value": RED, "effect": 0.1}
+    logged = ServedScore(
+        "l", 0, 1, "1", (30,), (0.5,), 50.0, "C", "ok", [reason], (name,), (RED,), 1, 1
+    )
+    write_scores(context.store_of(settings), [logged])
+    personal.run(marked_in(settings))
+    assert "canary" in str(read_scores(context.store_of(settings))[["features", "reasons"]].values)
+    personal.run(marked_in(settings), clean=True)
+    assert "values taken out of 1 scores, 0 handoffs; the scores stay" in capsys.readouterr().out
+    after = read_scores(context.store_of(settings))
+    assert (after["features"].tolist(), after["reasons"].tolist()) == ([[None]], [[]])
+
+
+@pytest.mark.slow
+def test_a_rollback_does_not_bring_such_a_version_back_unasked(before, company, tmp_path):
+    own = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": f"{tmp_path}/artifacts"}
+    settings = settings_in(tmp_path / "own", company, tracking=own)
+    history = context.history_of(settings, context.store_of(settings))
+    plain = train(settings, history)
+    clean = train(marked_in(settings), replace(history, personal=frozenset({TEAM})))
+    for each in (plain, clean):
+        registry_of(settings).promote(each.version, who="t", why="t", now=context.now())
+    with pytest.raises(UsageError, match=r"uses leads\.team, marked .*retrain.*rollback --force"):
+        versions.rollback(marked_in(settings), why="worse")
+    assert registry_of(settings).champion().version == 2
+    assert versions.rollback(marked_in(settings), why="worse", force=True).version == 1
