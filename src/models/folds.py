@@ -32,6 +32,7 @@ class Fold:
     X_test, y_test : the rows to forecast.
     categorical : positions of the columns that hold category codes.
     groups : account or lead of the rows to forecast.
+    leads : whose rows they are.
     """
 
     X: Floats
@@ -40,6 +41,7 @@ class Fold:
     y_test: Floats
     categorical: tuple[int, ...]
     groups: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
+    leads: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,8 @@ def _fold(
     X = encoder.transform(training_set.values.iloc[train])
     X_test = encoder.transform(training_set.values.iloc[test])
     groups = np.asarray(training_set.groups, dtype=object)[test]
-    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_), groups)
+    leads = training_set.snapshots["lead_id"].to_numpy(dtype=object)[test]
+    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_), groups, leads)
 
 
 def encoder_for(training_set: TrainingSet) -> FeatureEncoder:
