@@ -27,7 +27,7 @@ from models.weighing import Unseen, mixture_weights
 Floats = npt.NDArray[np.float64]
 
 _MOST_ROWS = 60_000
-LEAST_WEIGHT = 0.1
+LEAST_WEIGHT = 0.15
 """A part that would count for less is left out: each costs its trees in every score."""
 
 

@@ -181,7 +181,8 @@ def hazard_forecasts(
 ) -> Forecasts:
     """Return what the recipe, fitted as a hazard, forecasts for the rows of `forecast_folds`.
 
-    Each fold learns from every period that was over when its test part begins.
+    Each fold learns from the periods that were over when its test part begins, from as many rows
+    at most as a direct model does: a contest of equals, and fits that cost no more.
 
     Parameters
     ----------
@@ -193,7 +194,6 @@ def hazard_forecasts(
     mature = training_set.take(usable[horizon])
     y = mature.labels[horizon].to_numpy(dtype=np.float64)
     times = training_set.snapshots["as_of"]
-    most = _MOST_ROWS * len(training_set.horizons)
     rng = np.random.default_rng(fitting.seed)
     asked = []
     for _, test in _fold_rows(mature, y, horizon, fitting, _MOST_ROWS):
@@ -203,7 +203,7 @@ def hazard_forecasts(
             for each in training_set.horizons
         }
         rows, events = person_periods(training_set.labels, over)
-        chosen = _thinned(np.arange(len(rows)), most, rng)
+        chosen = _thinned(np.arange(len(rows)), _MOST_ROWS, rng)
         asked.append((rows[chosen], events[chosen], test))
 
     def forecast(
