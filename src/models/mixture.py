@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def merged(texts: Sequence[str], weights: Sequence[float]) -> str:
     """
     head, _, tail = _cut(texts[0])
     trees = [
-        _VALUES.sub(lambda found, weight=weight: _scaled(found, weight), tree)
+        _VALUES.sub(partial(_scaled, weight=weight), tree)
         for text, weight in zip(texts, weights, strict=True)
         for tree in _cut(text)[1]
     ]
