@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", default="data", type=Path)
     parser.add_argument("--only", nargs="+", default=[""], help="beginnings of names of sets")
     parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
+    parser.add_argument("--worlds", type=Path, help="folder that keeps simulated worlds")
     parser.add_argument("--write-docs", action="store_true")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -139,7 +140,8 @@ def main() -> None:
     if images is not None:
         images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        asked = problems(options.data, Path(scratch), lambda n: n.startswith(tuple(options.only)))
+        kept = options.worlds or Path(scratch)
+        asked = problems(options.data, kept, lambda n: n.startswith(tuple(options.only)))
         for problem in asked:
             # With a known law there is nothing to find out by a long search of somebody else's.
             rivals = [each for each in options.rivals if not (problem.simulated and each in SLOW)]
