@@ -1,42 +1,53 @@
 """Held-out quality beside what else one could fit, on real data and on worlds of a known law.
 
-    python benchmarks/model_quality.py DATA [--only NAME] [--write-docs]
+    python benchmarks/model_quality.py DATA [--only NAME ...] [--write-docs]
 
 DATA is a folder with bpic2012/, d365_challenge/ and x_education/; what is not there is left out.
 Everybody learns from the same rows and columns of the past and forecasts the same newer ones.
-Needs `make bench-tools`. With FLAML's two minutes a set, about forty minutes.
+Needs `make bench-tools`. With FLAML's two minutes a set, about forty minutes; `--only` takes
+beginnings of names ("bpic2012, day 1", "leadforge advanced"), and with `--write-docs` what was not
+run stays on the page as it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import optuna
+from parts.model_page import page, section, slug
 from parts.model_rivals import RIVALS, SLOW, STRONG, labels_of
 from parts.model_sets import Problem, problems
 
-from models import tune
+from models import TunedModel, tune
 from models.metrics import chance_error, figures, group_weights
 from models.plots import evaluation_plots
 
+Floats = npt.NDArray[np.float64]
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-METRICS = {"log_loss": "log loss", "auc": "ROC-AUC", "calibration_error": "calibration error"}
+METRICS = ("log_loss", "auc", "calibration_error")
 MODEL = "smarketing"
 TRIALS = 25
 SETTLED = 0.001
 """What everybody forecasts for leads that are known to be lost."""
 
 
-def compare(problem: Problem, rivals: list[str]) -> str:
-    """Fit everybody, judge them on the same draws of accounts, and return the Markdown."""
-    settled = np.full(problem.settled, SETTLED)
-    y = np.append(labels_of(problem.test), np.zeros(problem.settled))
-    groups = np.append(problem.test.groups, [f"settled {n}" for n in range(problem.settled)])
+def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[str, Any]:
+    """Fit everybody, judge them on the same draws of accounts, and return what came out.
+
+    Parameters
+    ----------
+    problem : what to learn from and what to judge on.
+    rivals : names in `RIVALS`.
+    images : folder for the reliability plot; none is drawn where None.
+    """
     forecasts, seconds = {}, {}
     started = time.perf_counter()
     tuned = tune(problem.past, trials=TRIALS)
@@ -46,76 +57,107 @@ def compare(problem: Problem, rivals: list[str]) -> str:
         started = time.perf_counter()
         forecasts[name] = np.clip(RIVALS[name](problem.past, problem.test), 1e-6, 1 - 1e-6)
         seconds[name] = time.perf_counter() - started
-    weights = group_weights(groups, 200, 7)
-    found = {name: figures(np.append(p, settled), y, weights, 0.1) for name, p in forecasts.items()}
-    lines = [
-        f"## {problem.name}\n",
-        f"{len(problem.past):,} snapshots to learn from, {int(labels_of(problem.past).sum()):,} "
-        f"converted; judged on {len(y):,}, {int(y.sum()):,} converted. Chosen: "
-        f"{tuned.model.metadata['chosen']}, calibration "
-        f"{', '.join(each['name'] for each in tuned.model.metadata['calibration'][-1:])}.\n",
-        "| | " + " | ".join(METRICS.values()) + " | model's gain in log loss | seconds |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for name, draws in found.items():
-        cells = [_interval(draws[metric]) for metric in METRICS]
-        gain = "" if name == MODEL else _interval(draws["log_loss"] - found[MODEL]["log_loss"])
-        lines.append(f"| {name} | {' | '.join(cells)} | {gain} | {seconds[name]:.0f} |")
-    mean, low, high = chance_error(np.append(forecasts[MODEL], settled))
-    lines.append(
-        f"\nA forecast that is exactly right would show a calibration error of {mean:.4f} "
-        f"({low:.4f} to {high:.4f}) on these rows, by chance alone."
-    )
-    strong = [name for name in rivals if name in STRONG]
-    if strong:
-        best = min(strong, key=lambda name: found[name]["log_loss"][0])
-        gap = found[best]["log_loss"] - found[MODEL]["log_loss"]
-        lines.append(f"\nAgainst the best of these ({best}): {_interval(gap)} of log loss gained.")
-    if problem.settled:
-        lines.append(f"\n{problem.settled:,} leads known to be lost count with {SETTLED} for all.")
-    if problem.ceiling:
-        auc, loss = problem.ceiling
-        reached = (found[MODEL]["auc"][0] - 0.5) / (auc - 0.5)
-        lines.append(
-            f"\nThe law itself has ROC-AUC {auc} and log loss {loss}: {reached:.0%} of the "
-            "attainable ranking reached."
-        )
-    drawn = evaluation_plots(tuned.evaluation)
-    if (DOCS / "images").is_dir() and "reliability" in drawn:
-        slug = "".join(c if c.isalnum() else "-" for c in problem.name.lower())
-        drawn["reliability"].savefig(
-            DOCS / "images" / f"reliability-{slug}.svg", metadata={"Date": None}
-        )
-    return "\n".join(lines) + "\n"
+    if images is not None:
+        _draw(tuned, images / f"reliability-{slug(problem.name)}.svg")
+    known = {} if problem.best is None else {"the law": problem.best}
+    found = _judged(problem, forecasts | known)
+    best = min((each for each in rivals if each in STRONG), key=lambda n: found[n]["log_loss"][0])
+    metadata = tuned.model.metadata
+    return {
+        "name": problem.name,
+        "past": [len(problem.past), int(labels_of(problem.past).sum())],
+        "test": [len(problem.test) + problem.settled, int(labels_of(problem.test).sum())],
+        "settled": problem.settled,
+        "chosen": metadata["chosen"],
+        "parts": _parts(metadata["recipe"]),
+        "calibration": metadata["calibration"][-1]["name"] if metadata["calibration"] else "none",
+        "chance": list(chance_error(_with_settled(problem, forecasts[MODEL]))),
+        "seconds": {name: round(each) for name, each in seconds.items()},
+        "figures": {n: {m: _interval(each[m]) for m in METRICS} for n, each in found.items()},
+        "gains": {
+            name: _interval(each["log_loss"] - found[MODEL]["log_loss"])
+            for name, each in found.items()
+            if name != MODEL
+        },
+        "best_rival": best,
+        "attained": None if not known else _attained(found),
+    }
 
 
-def _interval(draws: np.ndarray) -> str:
+def _judged(problem: Problem, forecasts: dict[str, Floats]) -> dict[str, dict[str, Floats]]:
+    """Return every figure of everybody for the sample and 200 draws of its accounts."""
+    y = np.append(labels_of(problem.test), np.zeros(problem.settled))
+    lost = [f"settled {number}" for number in range(problem.settled)]
+    weights = group_weights(np.append(problem.test.groups, lost), 200, 7)
+    return {
+        name: figures(_with_settled(problem, p), y, weights, 0.1) for name, p in forecasts.items()
+    }
+
+
+def _with_settled(problem: Problem, forecast: Floats) -> Floats:
+    return np.append(forecast, np.full(problem.settled, SETTLED))
+
+
+def _attained(found: dict[str, dict[str, Floats]]) -> list[float]:
+    """Return what share of the ranking that the law allows was reached, on the same draws."""
+    return _interval((found[MODEL]["auc"] - 0.5) / (found["the law"]["auc"] - 0.5))
+
+
+def _interval(draws: Floats) -> list[float]:
+    """Return the sample's figure and the ends of the central 95 % of the draws."""
     low, high = np.nanquantile(draws[1:], [0.025, 0.975])
-    return f"{draws[0]:.4f} ({low:.4f} to {high:.4f})"
+    return [round(float(each), 4) for each in (draws[0], low, high)]
+
+
+def _parts(recipe: dict[str, Any]) -> list[list[Any]]:
+    """Return what was mixed: each part in a word or two, and its weight."""
+    told = []
+    for part in recipe.get("parts", [recipe]):
+        leaves = part.get("leaves")
+        word = part["kind"] if leaves is None else f"trees of {leaves} leaves"
+        told.append([word, part.get("weight", 1.0)])
+    return told
+
+
+def _draw(tuned: TunedModel, file: Path) -> None:
+    drawn = evaluation_plots(tuned.evaluation)
+    if "reliability" in drawn:
+        drawn["reliability"].savefig(file, metadata={"Date": None})
 
 
 def main() -> None:
-    """Run every comparison and print the tables."""
+    """Run every comparison that is asked for, print it, and put it on the page if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", default="data", type=Path)
-    parser.add_argument("--only", help="bpic2012, d365_challenge, x_education or leadforge")
+    parser.add_argument("--only", nargs="+", default=[""], help="beginnings of names of sets")
     parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
+    parser.add_argument("--worlds", type=Path, help="folder that keeps simulated worlds")
     parser.add_argument("--write-docs", action="store_true")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=UserWarning)
-    texts = []
-    if options.write_docs:
-        (DOCS / "images").mkdir(parents=True, exist_ok=True)
+    images = DOCS / "images" if options.write_docs else None
+    if images is not None:
+        images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        for problem in problems(options.data, Path(scratch), options.only):
+        kept = options.worlds or Path(scratch)
+        asked = problems(options.data, kept, lambda n: n.startswith(tuple(options.only)))
+        for problem in asked:
             # With a known law there is nothing to find out by a long search of somebody else's.
             rivals = [each for each in options.rivals if not (problem.simulated and each in SLOW)]
-            texts.append(compare(problem, rivals))
-            print(texts[-1], flush=True)
-    if options.write_docs:
-        head = "# Quality of the models\n\n`python benchmarks/model_quality.py DATA --write-docs`\n"
-        (DOCS / "quality.md").write_text("\n".join([head, *texts]))
+            done = compare(problem, rivals, images)
+            print(section(done), flush=True)
+            if options.write_docs:
+                _keep(done)
+
+
+def _keep(done: dict[str, Any]) -> None:
+    """Put one set's figures among those of the others, and write the page anew."""
+    file = DOCS / "quality.json"
+    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    known[done["name"]] = done
+    file.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
+    (DOCS / "quality.md").write_text(page(list(known.values())), "utf-8")
 
 
 if __name__ == "__main__":

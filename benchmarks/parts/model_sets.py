@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from parts.stage_worlds import read_world, write_world
+from parts.world_law import Law, best_forecast, seen_in
 
 from features import Feature, TrainingSet, build_training_set
 from features.audit import audit_table
@@ -16,7 +20,9 @@ from history import History, open_store
 from history.sources import read
 from models.splits import forward_holdout
 
+Floats = npt.NDArray[np.float64]
 NOW = pd.Timestamp("2026-01-01", tz="UTC").as_unit("us")
+_X_EDUCATION = "x_education, without leaks"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +33,8 @@ class Problem:
     ----------
     name : of the set, with the age of the lead.
     past, test : the labels of both are known for the last horizon.
-    ceiling : ROC-AUC and log loss of the law that made the data, where it is known.
+    best : what somebody who knows the law that made the data would forecast for `test` from what
+        can be seen of each lead, where the law is known.
     settled : leads that were known to be lost before they could be asked about. Nobody scores
         them; where the ceiling counts them, everybody is credited with knowing.
     """
@@ -35,7 +42,7 @@ class Problem:
     name: str
     past: TrainingSet
     test: TrainingSet
-    ceiling: tuple[float, float] | None = None
+    best: Floats | None = None
     settled: int = 0
 
     @property
@@ -44,19 +51,23 @@ class Problem:
         return self.name.startswith("leadforge")
 
 
-def problems(data: Path, scratch: Path, only: str | None) -> Iterator[Problem]:
-    """Yield every comparison whose data are there."""
+Wanted = Callable[[str], bool]
+"""Tells by its name whether a comparison is asked for; what is not is not built."""
+
+
+def problems(data: Path, scratch: Path, wanted: Wanted) -> Iterator[Problem]:
+    """Yield every comparison that is wanted and whose data are there."""
     for folder, horizons, ages, judged in (
         ("bpic2012", (7, 14, 30), (1, 3, 7, 14), (1, 7)),
         ("d365_challenge", (7, 30, 60), (1, 3, 7, 14, 30), (1, 7)),
     ):
-        if only in (None, folder) and (data / folder).is_dir():
+        asked = [age for age in judged if wanted(f"{folder}, day {age}")]
+        if asked and (data / folder).is_dir():
             history = _history(data / folder, scratch / f"{folder}.db")
-            yield from _forward(folder, history, horizons, ages, judged)
-    if only in (None, "x_education") and (data / "x_education").is_dir():
+            yield from _forward(folder, history, horizons, ages, asked)
+    if wanted(_X_EDUCATION) and (data / "x_education").is_dir():
         yield _x_education(data / "x_education" / "Leads.csv")
-    if only in (None, "leadforge"):
-        yield from _leadforge(scratch)
+    yield from _leadforge(scratch, wanted)
 
 
 def _history(source: Path, database: Path) -> History:
@@ -70,7 +81,7 @@ def _forward(
     history: History,
     horizons: tuple[int, ...],
     ages: tuple[int, ...],
-    judged: tuple[int, ...],
+    judged: Sequence[int],
 ) -> Iterator[Problem]:
     """Learn from all ages, judge on the newest quarter at one age, with a gap of one horizon."""
     whole = build_training_set(history, horizons=horizons, ages=ages)
@@ -115,33 +126,46 @@ def _x_education(file: Path) -> Problem:
     )
     cut = len(frame) * 3 // 4
     rows = np.arange(len(frame))
-    return Problem("x_education, without leaks", whole.take(rows < cut), whole.take(rows >= cut))
+    return Problem(_X_EDUCATION, whole.take(rows < cut), whole.take(rows >= cut))
 
 
-CEILINGS = {False: (0.654, 0.488), True: (0.688, 0.472)}
-"""ROC-AUC and log loss of the true law at day 30 among the leads not yet won, intermediate
-difficulty: of what the public tables show, and where the CRM keeps the history of stages."""
 WORLDS = ((1, 5), (3, 5), (2, 18))
 """Seeds of worlds that obey the same law: to learn from, to judge on."""
 
 
-def _leadforge(scratch: Path) -> Iterator[Problem]:
+def _leadforge(scratch: Path, wanted: Wanted) -> Iterator[Problem]:
     """Learn from 5,000 leads of one world, judge on 20,000 of another with the same law."""
-    for difficulty in ("intermediate", "advanced"):
-        for with_stages in (False, True):
-            for learned, judged in WORLDS:
-                past, _ = _day_30(scratch, with_stages, difficulty, learned, 5_000)
-                test, settled = _day_30(
-                    scratch, with_stages, difficulty, judged, 20_000, past.features
-                )
-                kept = "with stages" if with_stages else "public"
-                yield Problem(
-                    f"leadforge {difficulty}, {kept}, {learned} to {judged}",
-                    past,
-                    test,
-                    CEILINGS[with_stages] if difficulty == "intermediate" else None,
-                    settled,
-                )
+    for difficulty, with_stages in product(("intermediate", "advanced"), (False, True)):
+        kept = "with stages" if with_stages else "public"
+        for learned, judged in WORLDS:
+            name = f"leadforge {difficulty}, {kept}, {learned} to {judged}"
+            if not wanted(name):
+                continue
+            past, _ = _day_30(scratch, with_stages, difficulty, learned, 5_000)
+            test, settled = _day_30(scratch, with_stages, difficulty, judged, 20_000, past.features)
+            best = _of_the_law(
+                _world(scratch, with_stages, difficulty, judged, 20_000), with_stages
+            )
+            known = best.loc[test.snapshots["lead_id"]].to_numpy(dtype=np.float64)
+            yield Problem(name, past, test, known, settled)
+
+
+def _world(scratch: Path, with_stages: bool, difficulty: str, seed: int, leads: int) -> Path:
+    """Return the folder of a world, simulated where it is not there yet."""
+    mode = "research_instructor" if with_stages else "student_public"
+    out = scratch / f"{mode}-{difficulty}-{seed}-{leads}"
+    if not out.exists():
+        write_world(out, mode=mode, difficulty=difficulty, seed=seed, leads=leads)
+    return out
+
+
+@cache
+def _of_the_law(world: Path, with_stages: bool) -> pd.Series:
+    """Return the best forecast for every lead of a world at day 30, by lead."""
+    law = np.load(world / "law.npz")
+    leads, seen = seen_in(world, 30, with_stages=with_stages)
+    law = Law(float(law["leave"]), law["touches"], law["chances"], int(law["days"]))
+    return pd.Series(best_forecast(law, seen), index=leads)
 
 
 def _day_30(
@@ -153,10 +177,7 @@ def _day_30(
     features: tuple[Feature, ...] | None = None,
 ) -> tuple[TrainingSet, int]:
     """Return a world's open leads at day 30, and how many were known to be lost by then."""
-    mode = "research_instructor" if with_stages else "student_public"
-    out = scratch / f"{mode}-{difficulty}-{seed}-{leads}"
-    if not out.exists():
-        write_world(out, mode=mode, difficulty=difficulty, seed=seed, leads=leads)
+    out = _world(scratch, with_stages, difficulty, seed, leads)
     store = open_store(f"sqlite:///{scratch / out.name}.db")
     store.ingest(read_world(out, with_stages=with_stages), now=NOW)
     history = store.history()

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from leadforge.api.generator import Generator
 from leadforge.simulation import engine
+from parts.world_law import law_of
 
 from history.extract import Extract, RawTable
 from history.sources import read
@@ -26,7 +28,7 @@ Move = tuple[str, str, int]
 
 
 def write_world(out: Path, *, mode: str, difficulty: str, seed: int, leads: int) -> None:
-    """Simulate a world, save its bundle, and beside it the moves between stages."""
+    """Simulate a world, save its bundle, and beside it the moves between stages and its law."""
     recipe = Generator.from_recipe(
         "b2b_saas_procurement_v1",
         seed=seed,
@@ -35,7 +37,9 @@ def write_world(out: Path, *, mode: str, difficulty: str, seed: int, leads: int)
         n_leads=leads,
     )
     with _listening() as moves:
-        recipe.generate().save(str(out))
+        world = recipe.generate()
+    world.save(str(out))
+    np.savez(out / "law.npz", **law_of(world)._asdict())
     columns = ["lead_id", "stage", "day"]
     pd.DataFrame(moves, columns=columns).to_parquet(out / "moves.parquet")
 

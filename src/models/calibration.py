@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,11 +16,13 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
-from sklearn.model_selection import GroupKFold
+
+from models.metrics import ERRORS, standard_error
 
 Floats = npt.NDArray[np.float64]
 _VENN_ABERS_KNOTS = 101
 _FEWEST_TO_CHOOSE = 100
+_FOR_FEW = ("none", "platt")
 
 
 class Calibrator(Protocol):
@@ -238,39 +241,38 @@ class Choice:
 
 
 def choose_calibration(
-    log_odds: Floats, labels: Floats, groups: npt.NDArray[Any], *, folds: int = 5
+    log_odds: Floats, labels: Floats, groups: npt.NDArray[Any], *, blocks: int = 4
 ) -> Choice:
-    """Choose the calibration with the least held-out log loss, the simplest of those as good.
+    """Choose the calibration that later forecasts call for, judged as it will be used: forward.
 
-    As good is what loses by no more than one standard error of its difference to the best, whole
-    groups taken together; so that a staircase must earn its steps.
+    The rows are cut into blocks of time; each calibration is fitted to all blocks before one and
+    judged on it. A map takes the place of a simpler one only where it is better by two standard
+    errors, whole groups taken together: what older models got wrong of older outcomes is partly
+    theirs alone, and a map learned from it does harm where the new model errs otherwise.
 
     Parameters
     ----------
-    log_odds : raw forecasts of snapshots unseen in training.
+    log_odds : raw forecasts of snapshots unseen in training, the oldest first.
     labels : 0 or 1.
-    groups : account or lead of each; a group is never on both sides.
-    folds : in how many parts the groups are dealt.
+    groups : account or lead of each.
+    blocks : in how many parts the rows are cut.
     """
-    names, members = np.unique(groups.astype(str), return_inverse=True)
     few = min(labels.sum(), len(labels) - labels.sum()) < _FEWEST_TO_CHOOSE
-    if few or len(names) < folds:
-        return Choice("platt", {})
-    losses = {name: np.zeros(len(labels)) for name in FITTERS}
-    for train, test in GroupKFold(folds, shuffle=True, random_state=7).split(
-        log_odds, groups=members
-    ):
-        for name, fit in FITTERS.items():
-            line = fit(log_odds[train], labels[train]).calibrate(log_odds[test])
-            losses[name][test] = np.logaddexp(0.0, line) - labels[test] * line
-    means = {name: float(loss.mean()) for name, loss in losses.items()}
-    best = min(means, key=means.__getitem__)
-    for name in FITTERS:
-        worse = np.bincount(members, losses[name] - losses[best], len(names))
-        error = float(worse.std()) * np.sqrt(len(names)) / len(labels)
-        if means[name] - means[best] <= error:
-            return Choice(name, means)
-    return Choice(best, means)
+    names = _FOR_FEW if few else tuple(FITTERS)
+    edges = np.linspace(0, len(labels), blocks + 1).round().astype(np.int64)
+    losses = {name: np.zeros(len(labels) - edges[1]) for name in names}
+    for start, end in pairwise(edges[1:]):
+        for name in names:
+            fitted = FITTERS[name](log_odds[:start], labels[:start])
+            line = fitted.calibrate(log_odds[start:end])
+            found = np.logaddexp(0.0, line) - labels[start:end] * line
+            losses[name][start - edges[1] : end - edges[1]] = found
+    judged, chosen = groups[edges[1] :], names[0]
+    for name in names[1:]:
+        gain = losses[chosen] - losses[name]
+        if gain.sum() > ERRORS * standard_error(gain, judged):
+            chosen = name
+    return Choice(chosen, {name: float(loss.mean()) for name, loss in losses.items()})
 
 
 def calibrator_from_state(state: Mapping[str, Any]) -> Calibrator:

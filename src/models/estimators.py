@@ -48,7 +48,7 @@ class Additive(Protocol):
         ...
 
 
-class _Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # sklearn is untyped
+class Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # sklearn is untyped
     """What the three classifiers share: checks, classes, probabilities."""
 
     def __sklearn_tags__(self) -> Any:
@@ -123,7 +123,7 @@ def _in_pieces(work: Callable[[Floats], Floats], X: Floats) -> Floats:
     return np.concatenate(in_parallel(work, np.array_split(X, 8), _WORKERS))
 
 
-class LogisticModel(_Binary):
+class LogisticModel(Binary):
     """Logistic regression with an L2 penalty on a `LinearDesign`: the best at small data.
 
     A feature's contribution is its coefficients times the distance from the training mean.
@@ -181,7 +181,7 @@ class LogisticModel(_Binary):
         return model._restored(len(model.design_.starts_))
 
 
-class SmallBoosting(_Binary):
+class SmallBoosting(Binary):
     """LightGBM kept small: few leaves, strong L2, slow learning, repeatable to the last bit.
 
     Contributions are exact TreeSHAP values.
@@ -296,7 +296,7 @@ class SmallBoosting(_Binary):
         return model._restored(model.trees_.columns)
 
 
-class LogitBlend(_Binary):
+class LogitBlend(Binary):
     """The weighted mean of the log-odds of a logistic regression and a small boosting.
 
     Parameters

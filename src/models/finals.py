@@ -1,11 +1,9 @@
-"""The last word of a search: its best parts, weighed on more rows, and the simplest that will do.
+"""The last word of a search: its best parts, mixed by what they forecast of unseen snapshots.
 
 The trials of a search look at a sample of the rows, since there are many of them. Where conversions
-are rare the sample holds few, and the order of the trials is half chance. Between linear and
-boosted models, which err differently, all rows decide; and between models of which none is
-better by more than chance, the simplest wins, since the best of many is in part the luckiest
-(after the rule of one standard error: Breiman, Friedman, Olshen and Stone, Classification and
-Regression Trees, 1984, section 3.4.3; two of them here, as the gate asks for).
+are rare the sample holds few, and the order of the trials is half chance. Linear models, stumps and
+larger trees err differently, and the mean of their log-odds forecasts better than most of them
+alone; all rows decide how much each shall count (docs/decisions/0007-mixtures.md).
 """
 
 from __future__ import annotations
@@ -19,18 +17,18 @@ from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
-from models.folds import Fitting, Forecasts, directions, hazard_forecasts, make_folds
+from models.folds import Fitting, Fold, Forecasts, directions, hazard_forecasts, make_folds
 from models.hazard import Contest, comparable, contest
 from models.metrics import ERRORS, log_losses, standard_error
-from models.recipe import Buildable, Recipe
+from models.recipe import Buildable, Mixture, Recipe
 from models.splits import Mask
+from models.weighing import Unseen, mixture_weights
 
 Floats = npt.NDArray[np.float64]
 
-WEIGHTS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
-"""Of the boosted part in what is compared; 0 is the linear part alone."""
-
 _MOST_ROWS = 60_000
+LEAST_WEIGHT = 0.15
+"""A part that would count for less is left out: each costs its trees in every score."""
 
 
 def play_off(
@@ -39,49 +37,43 @@ def play_off(
     linear: Recipe,
     boosted: Sequence[Recipe],
     fitting: Fitting,
-) -> Recipe:
-    """Return the simplest mixture that chance does not tell from the best.
+) -> Recipe | Mixture:
+    """Weigh a search's best parts on what none of them had seen.
 
     Parameters
     ----------
     training_set : snapshots whose label for `horizon` is known.
     horizon : in days.
     linear : its C is used.
-    boosted : their trees are used; the simplest first.
+    boosted : their trees are used.
     fitting : folds, seed and workers.
 
     Returns
     -------
-    A logistic regression, a boosting, or a blend of the two with its weight.
+    The mixture of those parts that count, or the part that counts alone.
     """
     ways = directions(training_set)
+    parts = [replace(linear, kind="logistic"), *(replace(b, kind="boosting") for b in boosted)]
+
+    def forecasts(fold: Fold) -> Unseen:
+        models = (part.estimator(fold.categorical, ways, fitting.seed) for part in parts)
+        raw = [model.fit(fold.X, fold.y).decision_function(fold.X_test) for model in models]
+        return Unseen(np.array(raw), fold.y_test, fold.leads)
+
     folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
-
-    def losses(number: int) -> Floats:
-        """Return what each row of a fold loses, shape (boosted, weights, rows)."""
-        fold = folds[number]
-        parts = [linear.linear(fold.categorical)]
-        parts += [each.boosting(fold.categorical, ways, fitting.seed) for each in boosted]
-        base, *raw = (part.fit(fold.X, fold.y).decision_function(fold.X_test) for part in parts)
-        mixed = [[(1 - w) * base + w * each for w in WEIGHTS] for each in raw]
-        return np.array([[log_losses(expit(p), fold.y_test) for p in row] for row in mixed])
-
-    found = in_parallel(losses, range(len(folds)), fitting.workers)
-    rows = np.concatenate([table / (len(folds) * table.shape[2]) for table in found], axis=2)
-    groups = np.concatenate([fold.groups for fold in folds])
-    number, place = _simplest(rows, groups)
-    weight, trees = WEIGHTS[place], boosted[number]
-    if weight == 0.0:
-        return Recipe("logistic", C=linear.C)
-    if weight == 1.0:
-        return replace(trees, kind="boosting")
-    return replace(trees, kind="blend", C=linear.C, weight=weight)
+    weights = mixture_weights(in_parallel(forecasts, folds, fitting.workers))
+    counting = [(part, w) for part, w in zip(parts, weights, strict=True) if w >= LEAST_WEIGHT]
+    if len(counting) == 1:
+        return counting[0][0]
+    whole = sum(weight for _, weight in counting)
+    shares = tuple(round(float(weight / whole), 3) for _, weight in counting)
+    return Mixture(tuple(part for part, _ in counting), shares)
 
 
 def challenge(
     training_set: TrainingSet,
     horizon: int,
-    ours: Recipe,
+    ours: Buildable,
     plugged: Sequence[Buildable],
     fitting: Fitting,
 ) -> Buildable:
@@ -146,24 +138,3 @@ def against_hazard(
         contests.append(verdict)
         forecasts[horizon] = hazard if verdict.won else ours
     return tuple(contests), forecasts
-
-
-def _simplest(rows: Floats, groups: npt.NDArray[np.object_]) -> tuple[int, int]:
-    """Return the place of the mixture to take.
-
-    Trees alone count as simpler than the same trees with a linear part, which goes on rising
-    where a feature leaves the range that it was fitted to.
-
-    Parameters
-    ----------
-    rows : each row's part of the mean loss, shape (boosted, weights, rows).
-    groups : whose row it is; rows of one account are one experience.
-    """
-    total = rows.sum(axis=2)
-    best = np.unravel_index(int(np.argmin(total)), total.shape)
-    for number, means in enumerate(total):
-        for place in (len(WEIGHTS) - 1, int(np.argmin(means))):
-            worse = rows[number, place] - rows[best]
-            if worse.sum() <= ERRORS * standard_error(worse, groups):
-                return number, place
-    raise AssertionError("the best is within its own error")

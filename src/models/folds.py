@@ -32,6 +32,7 @@ class Fold:
     X_test, y_test : the rows to forecast.
     categorical : positions of the columns that hold category codes.
     groups : account or lead of the rows to forecast.
+    leads : whose rows they are.
     """
 
     X: Floats
@@ -40,6 +41,7 @@ class Fold:
     y_test: Floats
     categorical: tuple[int, ...]
     groups: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
+    leads: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,8 @@ def _fold(
     X = encoder.transform(training_set.values.iloc[train])
     X_test = encoder.transform(training_set.values.iloc[test])
     groups = np.asarray(training_set.groups, dtype=object)[test]
-    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_), groups)
+    leads = training_set.snapshots["lead_id"].to_numpy(dtype=object)[test]
+    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_), groups, leads)
 
 
 def encoder_for(training_set: TrainingSet) -> FeatureEncoder:
@@ -178,7 +181,8 @@ def hazard_forecasts(
 ) -> Forecasts:
     """Return what the recipe, fitted as a hazard, forecasts for the rows of `forecast_folds`.
 
-    Each fold learns from every period that was over when its test part begins.
+    Each fold learns from the periods that were over when its test part begins, from as many rows
+    at most as a direct model does: a contest of equals, and fits that cost no more.
 
     Parameters
     ----------
@@ -190,7 +194,6 @@ def hazard_forecasts(
     mature = training_set.take(usable[horizon])
     y = mature.labels[horizon].to_numpy(dtype=np.float64)
     times = training_set.snapshots["as_of"]
-    most = _MOST_ROWS * len(training_set.horizons)
     rng = np.random.default_rng(fitting.seed)
     asked = []
     for _, test in _fold_rows(mature, y, horizon, fitting, _MOST_ROWS):
@@ -200,7 +203,7 @@ def hazard_forecasts(
             for each in training_set.horizons
         }
         rows, events = person_periods(training_set.labels, over)
-        chosen = _thinned(np.arange(len(rows)), most, rng)
+        chosen = _thinned(np.arange(len(rows)), _MOST_ROWS, rng)
         asked.append((rows[chosen], events[chosen], test))
 
     def forecast(

@@ -1,4 +1,4 @@
-"""How well a recipe forecasts one fold, for many numbers of rounds and weights at once."""
+"""How well a recipe forecasts one fold, for many numbers of rounds at once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from models.metrics import log_losses
 from models.recipe import Recipe
 
 Floats = npt.NDArray[np.float64]
-
-WEIGHTS = (0.3, 0.5, 0.7)
-"""Weights of the boosted part that a blend is tried with."""
 
 _CHECKPOINTS = 20
 _PATIENCE = 40
@@ -37,22 +34,14 @@ class FoldObjective:
         self.test = blank.dataset(fold.X_test, fold.y_test, self.train)
 
     def losses(self, recipe: Recipe) -> Floats:
-        """Return the log loss, a row per number of rounds, a column per weight."""
+        """Return the log loss for each number of rounds, one entry for a logistic regression."""
         fold = self.fold
-        linear = np.zeros(len(fold.y_test))
-        if recipe.kind != "boosting":
-            model = recipe.linear(fold.categorical).fit(fold.X, fold.y)
-            linear = model.decision_function(fold.X_test)
         if recipe.kind == "logistic":
-            return np.array([[log_losses(expit(linear), fold.y_test).mean()]])
-        staged = self._staged(recipe)
-        weights = WEIGHTS if recipe.kind == "blend" else (1.0,)
-        return np.array(
-            [
-                [log_losses(expit((1 - w) * linear + w * s), fold.y_test).mean() for w in weights]
-                for s in staged
-            ]
-        )
+            model = recipe.linear(fold.categorical).fit(fold.X, fold.y)
+            staged = [model.decision_function(fold.X_test)]
+        else:
+            staged = self._staged(recipe)
+        return np.array([log_losses(expit(each), fold.y_test).mean() for each in staged])
 
     def _staged(self, recipe: Recipe) -> list[Floats]:
         """Log-odds of a fold's test rows after each stride of rounds; the last one repeats."""

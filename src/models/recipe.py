@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, Self
 
 from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
+from models.mixture import LogitMixture
 
 Kind = Literal["logistic", "boosting", "blend"]
 
@@ -113,3 +114,40 @@ class Recipe:
         if self.kind == "boosting":
             return boosting
         return LogitBlend(self.linear(categorical), boosting, self.weight)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How to build the weighted mean of several recipes' log-odds.
+
+    Parameters
+    ----------
+    parts : what is mixed; at most one is logistic, the others are boosted.
+    weights : of each, summing to one.
+    """
+
+    parts: tuple[Recipe, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What it folds into: a blend, or a boosting where no part is logistic."""
+        return "blend" if any(part.kind == "logistic" for part in self.parts) else "boosting"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain data."""
+        together = zip(self.parts, self.weights, strict=True)
+        parts = [part.as_dict() | {"weight": weight} for part, weight in together]
+        return {"kind": self.kind, "parts": parts}
+
+    def estimator(
+        self, categorical: Sequence[int], directions: Sequence[int], seed: int
+    ) -> LogitMixture:
+        """Return the estimator, not fitted."""
+        parts = [
+            part.linear(categorical)
+            if part.kind == "logistic"
+            else part.boosting(categorical, directions, seed)
+            for part in self.parts
+        ]
+        return LogitMixture(parts, self.weights)

@@ -29,7 +29,7 @@ from models.folds import (
 )
 from models.hazard import notes as hazard_notes
 from models.learning import learning_curve
-from models.objective import WEIGHTS, FoldObjective, most_rounds, stride
+from models.objective import FoldObjective, most_rounds, stride
 from models.plugged import PluggedRecipe
 from models.recipe import Buildable, Kind, Recipe
 from models.space import FIRST_TRIALS, KINDS, SIZES, suggest
@@ -139,7 +139,7 @@ def tune(
             progress=progress,
             on_trial=on_trial,
         )
-        ours = best_recipe(complete(study)) or Recipe(kinds[-1])
+        ours: Buildable = best_recipe(complete(study)) or Recipe(kinds[-1])
         table, parameters = trial_frame(study.trials), parameter_importance(study, seed)
         finalists = search.finalists(study)
         if finalists is not None:
@@ -265,7 +265,7 @@ class _Search:
         return study
 
     def finalists(self, study: optuna.Study) -> tuple[Recipe, list[Recipe]] | None:
-        """Return the best linear recipe and the best boosted ones, the simplest trees first.
+        """Return the best linear recipe and the best boosted one of each size, smallest first.
 
         Returns
         -------
@@ -273,27 +273,24 @@ class _Search:
         """
         tried = complete(study)
         linear = best_recipe(tried, "logistic")
-        sizes = [[t for t in tried if t.params.get("leaves", 2) <= most] for most in SIZES]
+        sizes = [[t for t in tried if t.params.get("leaves") in size] for size in SIZES]
         boosted = [best_recipe(each, "boosting") for each in sizes]
-        found = list(dict.fromkeys(each for each in boosted if each is not None))
+        found = [each for each in boosted if each is not None]
         return (linear, found) if linear is not None and found else None
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
         recipe = Recipe.from_parameters(suggest(trial, self.kinds, bound=any(self.ways)))
         recipe = replace(recipe, rounds=most_rounds(recipe))
-        tables: list[Floats] = []
+        curves: list[Floats] = []
         for step, fold in enumerate(self.objectives):
-            tables.append(fold.losses(recipe))
-            mean = np.mean(tables, axis=0)
+            curves.append(fold.losses(recipe))
+            mean = np.mean(curves, axis=0)
             trial.report(float(mean.min()), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
-        row, column = np.unravel_index(np.argmin(mean), mean.shape)
         if recipe.kind != "logistic":
-            trial.set_user_attr("rounds", int(row + 1) * stride(recipe))
-        if recipe.kind == "blend":
-            trial.set_user_attr("weight", WEIGHTS[column])
+            trial.set_user_attr("rounds", int(np.argmin(mean) + 1) * stride(recipe))
         return float(mean.min())
 
 

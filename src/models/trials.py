@@ -42,13 +42,9 @@ def best_recipe(trials: Sequence[FrozenTrial], kind: Kind | None = None) -> Reci
     Parameters
     ----------
     trials : complete ones.
-    kind : only trials of this kind; a blend stands for it only where no trial was of that kind
-        alone: its parts were chosen for each other.
+    kind : only trials of this kind.
     """
-    able = list(trials)
-    if kind is not None:
-        alone = [t for t in trials if t.params["kind"] == kind]
-        able = alone or [t for t in trials if t.params["kind"] == "blend"]
+    able = [t for t in trials if kind in (None, t.params["kind"])]
     if not able:
         return None
     best = min(able, key=lambda t: (t.values, t.number))

@@ -145,5 +145,7 @@ def describing(metadata: Mapping[str, Any]) -> dict[str, str]:
 def parameters(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was chosen and how, for MLflow's table of parameters."""
     recipe = metadata.get("recipe", {})
-    named = {f"recipe.{key}": value for key, value in recipe.items()}
+    named = {f"recipe.{key}": value for key, value in recipe.items() if key != "parts"}
+    for number, part in enumerate(recipe.get("parts", ()), start=1):
+        named |= {f"recipe.{number}.{key}": value for key, value in part.items()}
     return named | {key: metadata[key] for key in ("chosen", "seed", "target") if key in metadata}

@@ -116,6 +116,14 @@ def test_the_calibration_fits_the_bend(bend, chosen):
     assert choose_calibration(log_odds, labels, groups_of(20_000)).name in chosen
 
 
-def test_few_conversions_get_the_simple_line():
+def test_few_conversions_are_left_alone_or_get_the_simple_line():
     log_odds, labels = drawn(1.0, 0.0, size=80)
-    assert choose_calibration(log_odds, labels, groups_of(80)).name == "platt"
+    assert choose_calibration(log_odds, labels, groups_of(80)).name == "none"
+    assert choose_calibration(log_odds + 3.0, labels, groups_of(80)).name == "platt"
+
+
+def test_what_held_only_once_is_not_learned():
+    """The oldest quarter was promised far too much, everything since exactly right."""
+    log_odds, labels = drawn(1.0, 0.0, size=4000)
+    told = np.where(np.arange(4000) < 1000, log_odds + 2.0, log_odds)
+    assert choose_calibration(told, labels, groups_of(4000)).name == "none"

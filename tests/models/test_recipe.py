@@ -1,7 +1,8 @@
 import pytest
 
 from models.estimators import LogisticModel, LogitBlend, SmallBoosting
-from models.recipe import Recipe
+from models.mixture import LogitMixture
+from models.recipe import Mixture, Recipe
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,17 @@ def test_builds_its_kind(kind, made):
 def test_binds_directions_only_when_asked():
     assert Recipe().boosting((), (1, 0), seed=3).monotone == ()
     assert Recipe(monotone=True).boosting((), (1, 0), seed=3).monotone == (1, 0)
+
+
+def test_a_mixture_builds_its_parts_and_tells_of_them():
+    stumps, linear = Recipe("boosting", leaves=2), Recipe("logistic", C=0.1)
+    mixture = Mixture((linear, stumps), (0.3, 0.7))
+    estimator = mixture.estimator((1,), (0, 0), seed=3)
+    assert type(estimator) is LogitMixture
+    assert [type(part) for part in estimator.parts] == [LogisticModel, SmallBoosting]
+    assert (mixture.kind, Mixture((stumps,), (1.0,)).kind) == ("blend", "boosting")
+    told = mixture.as_dict()["parts"]
+    assert [(each["kind"], each["weight"]) for each in told] == [
+        ("logistic", 0.3),
+        ("boosting", 0.7),
+    ]

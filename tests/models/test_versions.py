@@ -46,3 +46,13 @@ def test_what_is_known_of_a_model_becomes_tags_and_parameters():
     metadata = {"seed": 7, "recipe": {"C": 0.1}, "versions": {"numpy": "2"}}
     assert describing(metadata) == {"seed": "7"}
     assert parameters(metadata) == {"recipe.C": 0.1, "seed": 7}
+
+
+def test_each_part_of_a_mixture_has_its_own_parameters():
+    recipe = {"kind": "blend", "parts": [{"kind": "logistic", "weight": 0.3}, {"leaves": 2}]}
+    assert parameters({"recipe": recipe}) == {
+        "recipe.kind": "blend",
+        "recipe.1.kind": "logistic",
+        "recipe.1.weight": 0.3,
+        "recipe.2.leaves": 2,
+    }

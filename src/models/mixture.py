@@ -1,0 +1,127 @@
+"""The mean of several models' log-odds, folded into one linear part and one set of trees.
+
+Log-odds of trees add up: a weighted mean of several boosted models is one model with all their
+trees, the values of the leaves multiplied by the weights. What is served and explained is therefore
+no more than a `LogitBlend` or a `SmallBoosting`, however many parts were mixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from models.estimators import Binary, LogisticModel, LogitBlend, SmallBoosting
+
+Floats = npt.NDArray[np.float64]
+Part = LogisticModel | SmallBoosting
+_VALUES = re.compile(r"^(leaf_value|internal_value)=(.*)$", re.MULTILINE)
+
+
+class LogitMixture(Binary):
+    """The weighted mean of the log-odds of at most one logistic regression and some boosted models.
+
+    Parameters
+    ----------
+    parts : the models, not fitted; one logistic regression and one boosting where None.
+    weights : of each, above nought; they are divided by their sum. Equal where None.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part] | None = None, weights: Sequence[float] | None = None
+    ) -> None:
+        self.parts = parts
+        self.weights = weights
+
+    def _fit(self, X: Floats, y: Floats) -> None:
+        parts = (LogisticModel(), SmallBoosting()) if self.parts is None else self.parts
+        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights)
+        fitted = [clone(part).fit(X, y) for part in parts]
+        self.folded_ = folded(fitted, (weights / weights.sum()).tolist())
+
+    def log_odds(self, X: Floats) -> Floats:
+        """Return the log-odds of the second class, shape (rows,), without checks."""
+        return self.folded_.log_odds(X)
+
+    def _contributions(self, X: Floats) -> Floats:
+        return self.folded_.contributions(X)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything needed to predict: that of the folded model."""
+        return self.folded_.state()
+
+
+def folded(fitted: Sequence[Part], weights: Sequence[float]) -> Part | LogitBlend:
+    """Return one model whose log-odds are the weighted sum of those of fitted ones.
+
+    Parameters
+    ----------
+    fitted : models of the same columns, at most one of them linear.
+    weights : of each, summing to one.
+
+    Raises
+    ------
+    ValueError : more than one part is linear.
+    """
+    linear = [(part, w) for part, w in zip(fitted, weights, strict=True) if _is_linear(part)]
+    boosted = [(part, w) for part, w in zip(fitted, weights, strict=True) if not _is_linear(part)]
+    if len(linear) > 1:
+        raise ValueError("a mixture has at most one linear part")
+    if not boosted:
+        return linear[0][0]
+    share = sum(weight for _, weight in boosted)
+    together = _together([(part, weight / share) for part, weight in boosted])
+    if not linear:
+        return together
+    state = {"weight": share, "linear": linear[0][0].state(), "boosting": together.state()}
+    return LogitBlend.from_state(state)
+
+
+def merged(texts: Sequence[str], weights: Sequence[float]) -> str:
+    """Return LightGBM's text of one model that has all trees of several, weighted.
+
+    Parameters
+    ----------
+    texts : what ``model_to_string`` gave for models of the same columns.
+    weights : what the log-odds of each count for.
+    """
+    head, _, tail = _cut(texts[0])
+    trees = [
+        _VALUES.sub(partial(_scaled, weight=weight), tree)
+        for text, weight in zip(texts, weights, strict=True)
+        for tree in _cut(text)[1]
+    ]
+    numbered = [f"Tree={number}\n{tree}" for number, tree in enumerate(trees)]
+    sizes = " ".join(str(len(tree)) for tree in numbered)
+    head = re.sub(r"^tree_sizes=.*$", f"tree_sizes={sizes}", head, flags=re.MULTILINE)
+    return head + "".join(numbered) + tail
+
+
+def _is_linear(part: Part) -> bool:
+    return isinstance(part, LogisticModel)
+
+
+def _together(boosted: Sequence[tuple[SmallBoosting, float]]) -> SmallBoosting:
+    """Return one boosted model; what it says of its making is what its heaviest part says."""
+    if len(boosted) == 1:
+        return boosted[0][0]
+    heaviest = max(boosted, key=lambda pair: pair[1])[0]
+    text = merged([part.text_ for part, _ in boosted], [weight for _, weight in boosted])
+    return SmallBoosting.from_state({**heaviest.state(), "booster": text})
+
+
+def _cut(text: str) -> tuple[str, list[str], str]:
+    """Return what stands before the trees, each tree without its number, and what comes after."""
+    head, *trees = re.split(r"^Tree=\d+\n", text, flags=re.MULTILINE)
+    last, mark, rest = trees[-1].partition("end of trees")
+    return head, [*trees[:-1], last], mark + rest
+
+
+def _scaled(found: re.Match[str], weight: float) -> str:
+    values = " ".join(repr(float(word) * weight) for word in found[2].split())
+    return f"{found[1]}={values}"
