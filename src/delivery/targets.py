@@ -6,7 +6,6 @@ Salesforce's composite sObject collections, Odoo's inbound webhook, Dynamics' pr
 
 from __future__ import annotations
 
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +17,6 @@ from delivery.outbox import Item
 from delivery.tokens import client_credentials
 from settings.crm import CrmSettings
 
-_SPACE = uuid.UUID("6b1f3c1e-8f5c-5d43-9b0e-0d8d7a6f2c11")
 TRENDS = {"improving": 0, "steady": 1, "declining": 2}
 Verdict = dict[str, str]
 """By record: empty for accepted, ``again: ...`` for later, anything else for never."""
@@ -118,7 +116,10 @@ class HubSpot(Crm):
             for record in error.get("context", {}).get("ids", []):
                 refused[str(record)] = str(error.get("message") or error.get("category"))
         accepted = {str(result["id"]) for result in body.get("results", [])}
-        missing = "again: not in the answer"
+        others = sum(item.record not in refused for item in items)
+        # A contact that was merged is updated, and answered, under the id that it has now.
+        whole = len(body.get("results", [])) >= others
+        missing = "" if whole else "again: not in the answer"
         return {
             item.record: refused.get(item.record, "" if item.record in accepted else missing)
             for item in items
@@ -245,12 +246,12 @@ class Dynamics(Crm):
     def request(self, items: Sequence[Item]) -> httpx.Request:
         """Return POST /api/data/v9.0/msdyn_predictivescores.
 
-        The id follows from the content: a score whose answer was lost is refused as a duplicate
-        when it is sent again, and counts as accepted.
+        The id is the row's key: a score whose answer was lost is refused as a duplicate when it is
+        sent again, and counts as accepted; one that comes back after another is news.
         """
         item = items[0]
         body = {
-            "msdyn_predictivescoreid": str(uuid.uuid5(_SPACE, f"{item.record} {item.digest}")),
+            "msdyn_predictivescoreid": item.key,
             "msdyn_entityid": item.record,
             "msdyn_entitytype": "lead",
             **item.payload,
