@@ -125,7 +125,7 @@ class Outbox:
                 connection.execute(lease.values(not_before=_micros(now + _LEASE)))
 
     def postpone(self, target: str, now: pd.Timestamp, until: pd.Timestamp, problem: str) -> int:
-        """Let all that is due wait for something that is missing; return how many rows there are."""
+        """Let all that is due wait for something that is missing; return how many there are."""
         with self.engine.begin() as connection:
             late = OUTBOX.update().where(*_due(now, WAITING, target))
             values = {"not_before": _micros(until), "problem": problem[:500]}

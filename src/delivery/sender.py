@@ -140,9 +140,7 @@ class _Call:
             if _for_later(status):
                 self.failed = f"again: HTTP {status}"
                 return {item.record: self.failed for item in items}
-            told = _told(self.target, items, answer)
-            self.refused += 0 if answer.is_success or told is None else len(told)
-            return told
+            return self._verdicts(items, answer)
         except TokenError as error:
             self.failed = f"again: {error}"
         except httpx.HTTPError as error:
@@ -150,6 +148,12 @@ class _Call:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self.failed = f"again: an answer that makes no sense ({type(error).__name__})"
         return {item.record: self.failed for item in items}
+
+    def _verdicts(self, items: Sequence[Item], answer: httpx.Response) -> dict[str, str] | None:
+        told = _told(self.target, items, answer)
+        if told is not None and not answer.is_success:
+            self.refused += sum(verdict != "" for verdict in told.values())
+        return told
 
     def _settle(self, item: Item, told: str) -> None:
         if told == "":
