@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from history import IngestReport, Store
+from history.addresses import shown
 from history.extract import Extract
 from history.sources import Reader
 from history.sources.mapped import MappedReader, source_name
@@ -45,7 +46,7 @@ def run(
     if observed_until is not None:
         until = context.instant(observed_until, "--observed-until", zone)
     store = context.store_of(settings)
-    with context.working(f"reading {source}") as (progress, task):
+    with context.working(f"reading {shown(source)}") as (progress, task):
         reader = reader_of(settings, source, format)
         extract = _new(reader, source, zone, store, full=full)
         if until is not None:
@@ -81,7 +82,7 @@ def preview(
     zone = timezone or settings.history.timezone
     check_zone(zone)
     reader = reader_of(settings, source, format)
-    with context.working(f"reading {source}"):
+    with context.working(f"reading {shown(source)}"):
         extract = reader.read(source, zone)
     dry_run.show(reader, extract, zone, as_json=as_json)
     if save_to is not None:

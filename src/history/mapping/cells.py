@@ -15,9 +15,15 @@ from history.mapping.names import plain
 _ISO = re.compile(r"^(\d{4}-\d{2}-\d{2})[T ](\d{1,2}):(\d{2})(.*)$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _NUMBER = re.compile(
-    r"^\(?[-+]?[^\d(.,+-]*([-+]?[\d.,'\u00a0\u202f ]*\d)\s*([KMB]?)[^\d]*\)?$", re.I
+    r"^\(?[-+\u2212]?[^\d(.,+\u2212-]*([-+\u2212]?[\d.,'\u00a0\u202f ]*\d)"
+    r"\s*([KMB](?![A-Za-z])|mio|million|mn|bn|billion|)[^\d]*$",
+    re.I,
 )
-_POWERS = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9}
+_MINUS = ("-", "\u2212")
+# A letter alone: KRW and MXN are currencies.
+_POWERS = {"": 1.0, "K": 1e3, "B": 1e9, "BN": 1e9, "BILLION": 1e9} | dict.fromkeys(
+    ("M", "MN", "MIO", "MILLION"), 1e6
+)
 _BRACES = re.compile(r"\{([^{}]+)\}")
 
 
@@ -176,6 +182,7 @@ def _decimal_mark(digits: Sequence[str], default: str) -> str:
 
 def _number(value: str, digits: str, power: str, mark: str) -> float:
     other = "," if mark == "." else "."
-    clean = re.sub(r"['\u00a0\u202f ]", "", digits).replace(other, "").replace(mark, ".")
-    negative = value.startswith(("(", "-")) and not clean.startswith("-")
-    return (-1.0 if negative else 1.0) * float(clean) * _POWERS[power.upper()]
+    clean = re.sub(r"['\u00a0\u202f +\u2212-]", "", digits).replace(other, "").replace(mark, ".")
+    bare = value.strip()
+    signed = digits.startswith(_MINUS) or bare.startswith(("(", *_MINUS)) or bare.endswith(_MINUS)
+    return (-1.0 if signed else 1.0) * float(clean) * _POWERS[power.upper()]

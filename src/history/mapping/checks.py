@@ -19,6 +19,7 @@ from history.tables import TABLES
 _REWRITTEN = ("*last*modified*", "*modified_time*", "*updated*", "*lastmod*", "*system_modstamp*")
 _WRONG_SHARE = 0.5
 _MANY = 20
+_FIRST, _LAST = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
 
 
 def check_columns(rule: Rule, frame: pd.DataFrame, table: str, mapping: Mapping) -> None:
@@ -61,7 +62,8 @@ def _check_times(rule: Rule, frame: pd.DataFrame, where: str, mapping: Mapping) 
     made = make_cell(cell, frame, mapping, time=True).dropna()
     if len(made) == 0:
         return
-    unread = instants(made).isna()
+    read = instants(made)
+    unread = ~((read >= _FIRST) & (read < _LAST))  # an id such as 1001 reads as a year
     if unread.mean() > _WRONG_SHARE:
         example = made[unread].iloc[0]
         raise MappingError(

@@ -39,6 +39,24 @@ class MappedReader:
         catalog = _opened(source)
         return catalog is not None and fits(self.mapping, catalog)
 
+    def why_not(self, source: str) -> str:
+        """Return in words what a source lacks of the mapping's signature."""
+        catalog = _opened(source)
+        if not self.mapping.signature:
+            return f"the mapping {self.FORMAT!r} has no signature: name it with --format"
+        for table, columns in self.mapping.signature.items():
+            found = None if catalog is None else catalog.find(table, self.mapping.affixes)
+            if catalog is None or found is None:
+                return f"the mapping {self.FORMAT!r} is for sources with the table {table!r}"
+            absent = [name for name in columns if plain(name) not in catalog.columns(found)]
+            if absent:
+                there = ", ".join(catalog.columns(found)[:20]) or "no columns"
+                return (
+                    f"the mapping {self.FORMAT!r} is for sources whose table {table!r} has the "
+                    f"column {absent[0]!r} (found {there})"
+                )
+        return f"the mapping {self.FORMAT!r} fits"
+
     def read(self, source: str, timezone: str | None) -> Extract:
         """Read all of it.
 
