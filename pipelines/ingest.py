@@ -83,7 +83,7 @@ def preview(
     check_zone(zone)
     reader = reader_of(settings, source, format)
     with context.working(f"reading {shown(source)}"):
-        extract = reader.read(source, zone)
+        extract = _all(reader, source, zone)
     dry_run.show(reader, extract, zone, as_json=as_json)
     if save_to is not None:
         write_mapping(reader, save_to)
@@ -92,9 +92,15 @@ def preview(
 
 def _new(reader: Reader, source: str, zone: str | None, store: Store, *, full: bool) -> Extract:
     if full or not isinstance(reader, MappedReader):
-        return reader.read(source, zone)
+        return _all(reader, source, zone)
     marks = store.marks(reader.FORMAT, source_name(source))
-    return reader.read_new(source, zone, marks)
+    return reader.read_new(source, zone, marks, context.now())
+
+
+def _all(reader: Reader, source: str, zone: str | None) -> Extract:
+    if isinstance(reader, MappedReader):
+        return reader.read_new(source, zone, None, context.now())
+    return reader.read(source, zone)
 
 
 def as_plain(report: IngestReport) -> dict[str, Any]:

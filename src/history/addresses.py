@@ -11,7 +11,7 @@ _SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.I)
 _QUERY_SECRET = re.compile(
     r"([?&][^=&#]*(?:pass|pwd|secret|token|key|credential)[^=&#]*=)[^&#]*", re.I
 )
-_USERINFO = re.compile(r"^([^:/]+:/{0,2})[^@]*:[^@]*@|^([^:/]+:/{0,2}).*@", re.S)
+_USERINFO = re.compile(r"^([^:/]+:/{0,2}).*@", re.S)
 _TIMEOUT_S = "10"
 
 
@@ -51,15 +51,18 @@ def patient(url: URL) -> URL:
 
 def reason(error: object, source: str) -> str:
     """Return the first line of an error, without what is secret in an address."""
-    line = (str(error).splitlines() or [""])[0]
+    line = (str(error).splitlines() or [""])[0].replace(source, shown(source))
     address, _ = parted(source)
     try:
-        password = make_url(address).password if address else None
+        url = make_url(address)
     except (ArgumentError, ValueError):
-        return _blanked(line.replace(source, shown(source)))
-    return line.replace(str(password), "***") if password else line
+        return _blanked(line)
+    hidden = [url.password, *(each for name, each in url.query.items() if _SECRET.search(name))]
+    for secret in hidden:
+        line = line.replace(str(secret), "***") if secret else line
+    return line
 
 
 def _blanked(text: str) -> str:
     """Blank all that may be a secret in what is no URL."""
-    return _QUERY_SECRET.sub(r"\1***", _USERINFO.sub(lambda m: f"{m[1] or m[2]}***@", text))
+    return _QUERY_SECRET.sub(r"\1***", _USERINFO.sub(r"\1***@", text))

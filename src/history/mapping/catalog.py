@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyarrow import parquet
 from sqlalchemy import DateTime, Engine, column, create_engine, inspect, literal, or_, select
 from sqlalchemy import table as sql_table
@@ -258,7 +260,24 @@ def open_catalog(source: str) -> Catalog | None:
 
 def as_text(values: pd.Series) -> pd.Series:
     """Return a column as text, missing as None; whole floats lose their decimal point."""
-    return pd.Series([_text(value) for value in values.tolist()], index=values.index, dtype=object)
+    kind = values.dtype.pyarrow_dtype if isinstance(values.dtype, pd.ArrowDtype) else None
+    if kind is not None and pa.types.is_timestamp(kind) and kind.tz in (None, "UTC"):
+        made = _moments(values, "" if kind.tz is None else "+00:00")
+    elif kind is not None and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        made = values.astype(pd.ArrowDtype(pa.string())).tolist()
+        made = [None if value is pd.NA else value for value in made]
+    else:
+        made = [_text(value) for value in values.tolist()]
+    return pd.Series(made, index=values.index, dtype=object)
+
+
+def _moments(values: pd.Series, zone: str) -> list[str | None]:
+    """Return instants as ISO 8601, with fractions of a second only where there are any."""
+    stamps = values.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
+    whole = stamps == stamps.astype("datetime64[s]")
+    texts = np.datetime_as_string(stamps, unit="s").astype(object)
+    texts[~whole] = np.datetime_as_string(stamps[~whole], unit="us")
+    return [None if text == "NaT" else f"{text}{zone}" for text in texts]
 
 
 def _text(value: Any) -> str | None:

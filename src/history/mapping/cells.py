@@ -13,6 +13,7 @@ from history.mapping.declaration import Cell, Mapping
 from history.mapping.names import plain
 
 _ISO = re.compile(r"^(\d{4}-\d{2}-\d{2})[T ](\d{1,2}):(\d{2})(.*)$")
+_READY = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:[\d.]+)?(Z|[+-]\d{2}:\d{2})?$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _NUMBER = re.compile(
     r"^\(?[-+\u2212]?[^\d(.,+\u2212-]*([-+\u2212]?[\d.,'\u00a0\u202f ]*\d)"
@@ -124,8 +125,11 @@ def _is_date(value: str | None) -> bool:
 
 def times(values: pd.Series, mapping: Mapping) -> pd.Series:
     """Return times as ISO 8601 text; dates without a time of day stay dates."""
-    distinct = {value: _time(value, mapping.time_formats) for value in set(values.dropna())}
-    return values.map(distinct, na_action="ignore").astype(object).where(values.notna(), None)
+    given = values.tolist()
+    others = {each for each in given if isinstance(each, str) and not _READY.match(each)}
+    read = {each: _time(each, mapping.time_formats) for each in others}
+    made = [read.get(each, each) if isinstance(each, str) else None for each in given]
+    return pd.Series(made, index=values.index, dtype=object)
 
 
 @lru_cache(maxsize=4096)

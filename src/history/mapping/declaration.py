@@ -108,6 +108,8 @@ class Rule(_Part):
     columns : how each canonical column is made.
     fixed : columns of leads or accounts that never change after creation: attributes. All others
         that are neither personal nor hindsight are kept as current-only.
+    needs : columns that the table must have for the rule to be meant, where tables of one name come
+        in several shapes.
     optional : whether the source may lack the table; a rule that no vendor's mapping has must say
         so itself.
     wide : rows are versions of whole records; into the attribute history goes each field that
@@ -122,6 +124,7 @@ class Rule(_Part):
     unless: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     columns: dict[str, Cell]
     fixed: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     optional: bool = True
     wide: bool = False
     truth: str = ""

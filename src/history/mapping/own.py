@@ -70,11 +70,16 @@ def no_column(where: str, entry: str, name: str, frame: pd.DataFrame) -> Mapping
 
 
 def _shipped(rule: Rule, mapping: Mapping) -> list[Rule]:
-    """Return the rules of the vendor's own mapping that read the same table into the same."""
-    if mapping.name not in vendor_names():
-        return []
+    """Return the rules of the vendor's own mapping that read the same table into the same.
+
+    A vendor's mapping that was written down and got another name is known by its signature.
+    """
+    known = vendor_names()
+    vendors = [mapping.name] if mapping.name in known else known
     return [
         each
-        for each in vendor_mapping(mapping.name).rules
+        for vendor in vendors
+        if vendor == mapping.name or vendor_mapping(vendor).signature == mapping.signature
+        for each in vendor_mapping(vendor).rules
         if (each.into, each.from_) == (rule.into, rule.from_)
     ]

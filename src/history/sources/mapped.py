@@ -6,6 +6,8 @@ from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from history.errors import SourceError
 from history.extract import Extract
 from history.mapping import vendor_mapping, vendor_names
@@ -66,17 +68,28 @@ class MappedReader:
         """
         return read_mapped(source, self.mapping, timezone)
 
-    def read_new(self, source: str, timezone: str | None, marks: Dict[str, Any] | None) -> Extract:
+    def read_new(
+        self,
+        source: str,
+        timezone: str | None,
+        marks: Dict[str, Any] | None,
+        now: pd.Timestamp | None = None,
+    ) -> Extract:
         """Read what is new since these marks, with an overlap; everything where there are none.
 
-        Marks of another mapping do not count: what was read by it is read again.
+        Marks of another mapping do not count: what was read by it is read again. Nor do those that
+        lie after `now`: a wrong clock has left them.
         """
         before = marks_from(marks, mapping_digest(self.mapping))
-        return read_mapped(source, self.mapping, timezone, before)
+        return read_mapped(source, self.mapping, timezone, before, now)
 
 
 def read_mapped(
-    source: str, mapping: Mapping, timezone: str | None, before: Marks | None = None
+    source: str,
+    mapping: Mapping,
+    timezone: str | None,
+    before: Marks | None = None,
+    now: pd.Timestamp | None = None,
 ) -> Extract:
     """Read a source by a mapping.
 
@@ -86,6 +99,7 @@ def read_mapped(
     mapping : what becomes of its tables.
     timezone : the zone of times that carry none.
     before : what an earlier reading has seen.
+    now : this instant.
 
     Raises
     ------
@@ -97,7 +111,7 @@ def read_mapped(
             f"{source}: expected a folder of CSV or Parquet files, a .duckdb, .db or .sqlite "
             "file, or a database URL"
         )
-    return apply(mapping, catalog, timezone, before)
+    return apply(mapping, catalog, timezone, before, now)
 
 
 def source_name(source: str) -> str:
