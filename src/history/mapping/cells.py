@@ -91,13 +91,21 @@ def _mapped(values: pd.Series, cell: Cell) -> pd.Series:
 
 def _filled(template: str, frame: pd.DataFrame) -> pd.Series:
     names = _BRACES.findall(template)
-    columns = [_column(frame, name).tolist() for name in names]
+    columns = [[_same(each) for each in _column(frame, name).tolist()] for name in names]
     shape = _BRACES.sub("{}", template)
     rows = zip(*columns, strict=True) if columns else [()] * len(frame)
     made = [
         shape.format(*row) if all(isinstance(each, str) for each in row) else None for row in rows
     ]
     return pd.Series(made, index=frame.index, dtype=object)
+
+
+def _same(value: object) -> object:
+    """Return a time in one notation, so that an id is the same wherever its table lies."""
+    if not isinstance(value, str) or not _ISO.match(value):
+        return value
+    text = re.sub(r"(\.\d*?)0+(?=$|Z|[+-])", r"\1", _time(value, ()))
+    return re.sub(r"\.?(Z|[+-]00:?00|)$", "", text)
 
 
 def _latest(columns: Sequence[pd.Series]) -> pd.Series:

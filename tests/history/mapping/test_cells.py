@@ -95,3 +95,12 @@ def test_an_id_of_several_columns_needs_all_of_them():
 )
 def test_currencies_are_no_powers_and_every_minus_counts(text, number):
     assert numbers(pd.Series([text, "0.25"]), ".").tolist()[0] == number
+
+
+def test_an_id_made_of_a_time_is_the_same_wherever_its_table_lies():
+    cell = Cell(template="deal-{at}")
+    spelled = ["2024-01-01 09:30:00", "2024-01-01T09:30:00Z", "2024-01-01T09:30:00.000000+00:00"]
+    made = make_cell(
+        cell, pd.DataFrame({"at": [*spelled, "2024-01-01 09:30:00.250"]}), MAPPING, time=False
+    )
+    assert made.tolist() == ["deal-2024-01-01T09:30:00"] * 3 + ["deal-2024-01-01T09:30:00.25"]
