@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from delivery.outbox import Item
-from delivery.tokens import client_credentials
+from delivery.tokens import client_credentials, signed_assertion
 from settings.crm import CrmSettings
 
 TRENDS = {"improving": 0, "steady": 1, "declining": 2}
@@ -136,12 +136,16 @@ class Salesforce(Crm):
     def problem(self) -> str:
         """The address, token or credentials that are missing."""
         crm = self.crm
-        known = crm.salesforce_token or (crm.salesforce_client_id and crm.salesforce_client_secret)
+        secret = crm.salesforce_client_secret or (
+            crm.salesforce_username and crm.salesforce_private_key
+        )
+        known = crm.salesforce_token or (crm.salesforce_client_id and secret)
         if crm.salesforce_url and known:
             return ""
         return (
             "[crm] salesforce_url and salesforce_token, or salesforce_client_id and "
-            "salesforce_client_secret, are not set"
+            "salesforce_client_secret, or salesforce_client_id, salesforce_username and "
+            "salesforce_private_key, are not set"
         )
 
     @property
@@ -151,6 +155,14 @@ class Salesforce(Crm):
         if crm.salesforce_token:
             return None
         url = f"{crm.salesforce_url.rstrip('/')}/services/oauth2/token"
+        if not crm.salesforce_client_secret:
+            return signed_assertion(
+                url,
+                crm.salesforce_client_id,
+                crm.salesforce_username,
+                crm.salesforce_audience,
+                crm.salesforce_private_key,
+            )
         return client_credentials(url, crm.salesforce_client_id, crm.salesforce_client_secret)
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
