@@ -11,6 +11,8 @@ import httpx
 import pandas as pd
 
 from delivery import Delivery, Outbox, deliver, target_of
+from history import Store
+from history.moved import former_ids
 from pipelines import context
 from pipelines.failures import UsageError
 from settings import Settings
@@ -43,12 +45,13 @@ def run(
     """
     if crm is not None:
         target_of(crm, settings.crm)
-    outbox = Outbox(context.store_of(settings).engine)
+    store = context.store_of(settings)
+    outbox = Outbox(store.engine)
     result: dict[str, Any] = {}
     if scores is not None:
         if crm is None:
             raise UsageError("--scores: name the CRM that they are for, as in --crm hubspot")
-        result["put_in"] = outbox.put(crm, payloads(settings, scores, crm))
+        result["put_in"] = outbox.put(crm, payloads(settings, scores, crm, store))
     if replay:
         result["replayed"] = outbox.replay(crm or "")
     if send:
@@ -72,8 +75,8 @@ def run(
         _print(result)
 
 
-def payloads(settings: Settings, file: Path, crm: str) -> dict[str, dict[str, Any]]:
-    """Return what a CRM is told of the scores in a file, by lead.
+def payloads(settings: Settings, file: Path, crm: str, store: Store) -> dict[str, dict[str, Any]]:
+    """Return what a CRM is told of the scores in a file, by its record.
 
     Raises
     ------
@@ -92,7 +95,13 @@ def payloads(settings: Settings, file: Path, crm: str) -> dict[str, dict[str, An
         )
     target = target_of(crm, settings.crm)
     frame = frame.rename(columns={longest[0]: "probability"})
-    return {str(row["lead_id"]): target.payload(_score(row)) for row in frame.to_dict("records")}
+    with store.reading() as connection:
+        former = former_ids(connection)
+    return {
+        target.record(lead, former.get(lead, ())): target.payload(_score(row))
+        for row in frame.to_dict("records")
+        for lead in [str(row["lead_id"])]
+    }
 
 
 def _score(row: dict[Any, Any]) -> dict[str, Any]:

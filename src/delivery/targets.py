@@ -60,6 +60,17 @@ class Target(ABC):
 class Crm(Target):
     """A CRM that scores are written to."""
 
+    def record(self, lead_id: str, former: Sequence[str]) -> str:
+        """Return the id of the record that a lead's score is written to.
+
+        Parameters
+        ----------
+        lead_id : of the history.
+        former : ids that were merged into it.
+        """
+        del former
+        return lead_id
+
     @abstractmethod
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is sent of a score with the keys of `POST /score`."""
@@ -164,6 +175,12 @@ class Salesforce(Crm):
                 crm.salesforce_private_key,
             )
         return client_credentials(url, crm.salesforce_client_id, crm.salesforce_client_secret)
+
+    def record(self, lead_id: str, former: Sequence[str]) -> str:
+        """Return the contact that a lead was converted to: the lead cannot be written any more."""
+        if lead_id.startswith("003"):
+            return lead_id
+        return next((each for each in former if each.startswith("003")), lead_id)
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the custom fields of a lead or contact."""

@@ -204,8 +204,8 @@ class SqlCatalog(Catalog):
             own = next(each for each in stored.columns if plain(each.name) == cursor)
             query = query.where(or_(own.is_(None), own >= moment))
         with self._told_of(self.name), self._engine.connect() as connection:
-            found = connection.execute(query)
-            return pd.DataFrame(found.all(), columns=names, dtype=object)
+            rows = [tuple(row) for row in connection.execute(query)]
+        return pd.DataFrame(rows, columns=list(names), dtype=object)
 
     def _moment(self, table: str, cursor: str, since: str) -> Any:
         """Return what a cursor column is compared with; None where it does not order by time.
@@ -264,8 +264,8 @@ def as_text(values: pd.Series) -> pd.Series:
     if kind is not None and pa.types.is_timestamp(kind) and kind.tz in (None, "UTC"):
         made = _moments(values, "" if kind.tz is None else "+00:00")
     elif kind is not None and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        made = values.astype(pd.ArrowDtype(pa.string())).tolist()
-        made = [None if value is pd.NA else value for value in made]
+        texts = values.astype(pd.ArrowDtype(pa.string())).tolist()
+        made = [text if isinstance(text, str) else None for text in texts]
     else:
         made = [_text(value) for value in values.tolist()]
     return pd.Series(made, index=values.index, dtype=object)

@@ -104,9 +104,10 @@ def check_leads(
     """
     if "leads" not in tables:
         wanted = ", ".join(rule.from_ for rule in mapping.rules if rule.into == "leads")
+        found = ", ".join(catalog.tables[:20]) or "none"
         raise MappingError(
             f"{catalog.name}: the mapping {mapping.name!r} makes leads of {wanted}, which is not "
-            f"there (found {', '.join(catalog.tables[:20]) or 'none'})"
+            f"there or lacks what the rule `needs` (found {found})"
         )
     leads = set(tables["leads"].frame["lead_id"].dropna())
     told: list[str] = []

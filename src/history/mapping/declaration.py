@@ -6,10 +6,11 @@ import difflib
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from history.errors import SourceError
 from history.tables import TABLES
+from settings.settings import SettingsError, check_zone
 
 
 class MappingError(SourceError):
@@ -218,6 +219,14 @@ class Mapping(_Part):
     rules: tuple[Rule, ...] = Field(min_length=1)
     unused: dict[str, str] = Field(default_factory=dict)
     loose: bool = False
+
+    @field_validator("timezone", "assumed_timezone")
+    @classmethod
+    def _zone(cls, name: str | None) -> str | None:
+        try:
+            return check_zone(name)
+        except SettingsError as error:  # which pydantic tells of with the entry's name
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _has_leads(self) -> Mapping:

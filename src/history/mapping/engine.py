@@ -12,13 +12,15 @@ from history.extract import Extract, RawTable, Reading
 from history.mapping.catalog import Catalog
 from history.mapping.cells import key, make_cell
 from history.mapping.checks import check_columns, check_leads
-from history.mapping.declaration import Mapping, Rule
+from history.mapping.declaration import Mapping, MappingError, Rule
 from history.mapping.identity import deleted_leads, merged_leads
 from history.mapping.names import attribute_name, matches, plain
+from history.mapping.own import check_cursor
 from history.mapping.progress import Marks, instants
 from history.mapping.source_rows import SourceRows
 from history.tables import TABLES
 
+_MANY = 20
 _HISTORIES = {"lead": "leads", "account": "accounts"}
 
 
@@ -66,6 +68,7 @@ def apply(
     """
     rows = SourceRows(catalog, mapping, before or Marks(), now)
     made = _Made()
+    check_cursor(mapping, catalog)
     merged = merged_leads(rows, mapping)
     gone = deleted_leads(rows, mapping, merged)
     histories = _entities_with_history(rows, mapping)
@@ -128,7 +131,7 @@ def _take(
         )
         rows.left["fields that are never read"] += int(secret.sum())
         canonical = canonical[~secret.astype(bool)]
-    canonical = _named(rule, canonical, frame, made, rows.left)
+    canonical = _named(rule, canonical, frame, made, rows.left, mapping)
     happened = _happened(rule, canonical, rows, made)
     rows.left["after the last sync"] += len(canonical) - len(happened)
     canonical = happened
@@ -192,7 +195,12 @@ def _attributes(
 
 
 def _named(
-    rule: Rule, canonical: pd.DataFrame, frame: pd.DataFrame, made: _Made, left: Counter[str]
+    rule: Rule,
+    canonical: pd.DataFrame,
+    frame: pd.DataFrame,
+    made: _Made,
+    left: Counter[str],
+    mapping: Mapping,
 ) -> pd.DataFrame:
     """Leave out rows that concern no lead, and rows whose word the mapping does not know."""
     key_column = "entity_id" if rule.into == "attribute_history" else None
@@ -215,6 +223,12 @@ def _named(
             source = frame.loc[canonical.index[unknown]]
             said = make_words(cell.sources, cell.template, source)
             words = ", ".join(f"{word!r} {count:,}" for word, count in said.most_common(5))
+            if unknown.all() and len(unknown) >= _MANY and not mapping.loose:
+                raise MappingError(
+                    f"mapping {mapping.name!r}, {rule.into} from {rule.from_!r}: {name}: the map "
+                    f"knows none of the {len(unknown):,} rows' words ({words}); map another "
+                    "column, or put the words that you use into the map"
+                )
             made.notes.append(
                 f"{rule.from_}: {int(unknown.sum()):,} rows have a {name} that the mapping does "
                 f"not know and were not read: {words}"
@@ -278,7 +292,9 @@ def _last_versions(name: str, table: RawTable, made: _Made) -> RawTable:
 
 def _unread(rows: SourceRows, mapping: Mapping) -> tuple[str, ...]:
     """Return the tables of the source that the mapping does not mention."""
-    named = [*(each.from_ for each in (*mapping.rules, *mapping.merges, *mapping.deletions))]
+    named = [rule.from_ for rule in mapping.rules]
+    named += [merge.from_ for merge in mapping.merges]
+    named += [deletion.from_ for deletion in mapping.deletions]
     named += [join.table for rule in mapping.rules for join in rule.join]
     named += list(mapping.unused)
     known = {rows.table(name) for name in named}

@@ -10,9 +10,10 @@ import difflib
 
 import pandas as pd
 
+from history.mapping.catalog import Catalog
 from history.mapping.cells import key
 from history.mapping.declaration import Mapping, MappingError, Rule
-from history.mapping.names import attribute_name, matches
+from history.mapping.names import attribute_name, matches, plain
 from history.mapping.vendors import vendor_mapping, vendor_names
 
 
@@ -59,6 +60,23 @@ def check(rule: Rule, frame: pd.DataFrame, where: str, mapping: Mapping) -> None
             continue
         if not any(matches(each, (pattern,)) for each in (*there, *map(attribute_name, there))):
             raise no_column(where, "fixed", pattern, frame)
+
+
+def check_cursor(mapping: Mapping, catalog: Catalog) -> None:
+    """See that some table has the sync column that an installation named.
+
+    Raises
+    ------
+    MappingError : none has it.
+    """
+    usual = {vendor_mapping(name).cursor for name in vendor_names()}
+    if mapping.cursor is None or mapping.cursor in usual:
+        return
+    if not any(plain(mapping.cursor) in catalog.columns(table) for table in catalog.tables):
+        raise MappingError(
+            f"mapping {mapping.name!r}: cursor: no table has a column {mapping.cursor!r}; name the "
+            "one that tells when a row was last synced, or take the entry out"
+        )
 
 
 def no_column(where: str, entry: str, name: str, frame: pd.DataFrame) -> MappingError:
