@@ -424,7 +424,9 @@ def outbox(
     scores: Annotated[
         Path | None, typer.Option(help="A file of `smarketing score` to put in.")
     ] = None,
-    crm: Annotated[str | None, typer.Option(help="The CRM that the scores are for.")] = None,
+    crm: Annotated[
+        str | None, typer.Option(help="The CRM that the scores, or the replay, are for.")
+    ] = None,
     send: Annotated[bool, typer.Option("--send", help="Send what is due.")] = False,
     replay: Annotated[bool, typer.Option("--replay", help="Let dead rows wait again.")] = False,
     as_json: AsJson = False,

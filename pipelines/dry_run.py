@@ -61,7 +61,9 @@ def _plain(
         },
         "current_only": sorted(extract.current_only),
         "rejected": [asdict(reject) for each in conformed.values() for reject in each.rejects],
+        "readings": [asdict(each) for each in extract.readings],
         "unused": {} if mapping is None else dict(mapping.unused),
+        "unmentioned": list(extract.unread),
         "notes": list(extract.notes),
     }
 
@@ -89,6 +91,19 @@ def _words(cell: Cell) -> str:
     return ", else ".join(cell.column)
 
 
+def _readings(extract: Extract) -> list[tuple[str, ...]]:
+    return [
+        (
+            each.origin,
+            each.into,
+            f"{each.rows:,}",
+            f"{each.read:,}",
+            ", ".join(f"{count:,} {why}" for why, count in each.left.items()),
+        )
+        for each in extract.readings
+    ]
+
+
 def _print(extract: Extract, conformed: dict[str, Conformed], mapping: Mapping | None) -> None:
     for rule in _rules(mapping):
         rows = list(rule["columns"].items())
@@ -104,10 +119,16 @@ def _print(extract: Extract, conformed: dict[str, Conformed], mapping: Mapping |
         ("table", "rows", "duplicate", "rejected"),
         counts,
     )
+    if extract.readings:
+        columns = ("table", "becomes", "rows", "read", "left out")
+        context.print_table("What becomes of each table", columns, _readings(extract))
     for note in extract.notes:
         context.say(f"note: {note}")
     for table, reason in (mapping.unused if mapping else {}).items():
         context.say(f"not read: {table}: {reason}")
+    if extract.unread:
+        names = ", ".join(extract.unread)
+        context.say(f"not read, since the mapping says nothing of them: {names}")
     if extract.current_only:
         names = ", ".join(sorted(extract.current_only))
         context.say(f"today's value alone, so that no feature uses it: {names}")

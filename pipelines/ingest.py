@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from history import IngestReport, Store
+from history.addresses import shown
 from history.extract import Extract
 from history.sources import Reader
 from history.sources.mapped import MappedReader, source_name
@@ -45,7 +46,7 @@ def run(
     if observed_until is not None:
         until = context.instant(observed_until, "--observed-until", zone)
     store = context.store_of(settings)
-    with context.working(f"reading {source}") as (progress, task):
+    with context.working(f"reading {shown(source)}") as (progress, task):
         reader = reader_of(settings, source, format)
         extract = _new(reader, source, zone, store, full=full)
         if until is not None:
@@ -81,8 +82,8 @@ def preview(
     zone = timezone or settings.history.timezone
     check_zone(zone)
     reader = reader_of(settings, source, format)
-    with context.working(f"reading {source}"):
-        extract = reader.read(source, zone)
+    with context.working(f"reading {shown(source)}"):
+        extract = _all(reader, source, zone)
     dry_run.show(reader, extract, zone, as_json=as_json)
     if save_to is not None:
         write_mapping(reader, save_to)
@@ -91,9 +92,15 @@ def preview(
 
 def _new(reader: Reader, source: str, zone: str | None, store: Store, *, full: bool) -> Extract:
     if full or not isinstance(reader, MappedReader):
-        return reader.read(source, zone)
+        return _all(reader, source, zone)
     marks = store.marks(reader.FORMAT, source_name(source))
-    return reader.read_new(source, zone, marks)
+    return reader.read_new(source, zone, marks, context.now())
+
+
+def _all(reader: Reader, source: str, zone: str | None) -> Extract:
+    if isinstance(reader, MappedReader):
+        return reader.read_new(source, zone, None, context.now())
+    return reader.read(source, zone)
 
 
 def as_plain(report: IngestReport) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import httpx
 import pandas as pd
 
 from delivery import Delivery, Outbox, deliver, target_of
+from history import Store
+from history.moved import former_ids
 from pipelines import context
 from pipelines.failures import UsageError
 from settings import Settings
@@ -33,7 +35,7 @@ def run(
     Parameters
     ----------
     scores : a file that `smarketing score` wrote; scores that the CRM has already stay out.
-    crm : the CRM that they are for.
+    crm : the CRM that they are for, or whose dead rows are replayed; all where missing.
     send : send what is due.
     replay : let dead rows wait again.
 
@@ -41,14 +43,17 @@ def run(
     ------
     ValueError : the file or the CRM cannot be used.
     """
-    outbox = Outbox(context.store_of(settings).engine)
+    if crm is not None:
+        target_of(crm, settings.crm)
+    store = context.store_of(settings)
+    outbox = Outbox(store.engine)
     result: dict[str, Any] = {}
     if scores is not None:
         if crm is None:
             raise UsageError("--scores: name the CRM that they are for, as in --crm hubspot")
-        result["put_in"] = outbox.put(crm, payloads(settings, scores, crm))
+        result["put_in"] = outbox.put(crm, payloads(settings, scores, crm, store))
     if replay:
-        result["replayed"] = outbox.replay()
+        result["replayed"] = outbox.replay(crm or "")
     if send:
         with (
             context.working("sending"),
@@ -58,15 +63,20 @@ def run(
         result["delivery"] = _plain(done)
     rows = outbox.rows()
     result["states"] = {str(state): int(n) for state, n in rows["state"].value_counts().items()}
-    result["rows"] = _timed(rows[rows["state"] != "sent"])
+    result["held"] = {
+        name: {"until": hold.until.isoformat(), "failed_calls": hold.tries}
+        for name in sorted(set(rows["target"]))
+        if (hold := outbox.held(name)) is not None
+    }
+    result["rows"] = _timed(rows[rows["state"] != "sent"].sort_values("state", kind="stable"))
     if as_json:
         context.print_json(result)
     else:
         _print(result)
 
 
-def payloads(settings: Settings, file: Path, crm: str) -> dict[str, dict[str, Any]]:
-    """Return what a CRM is told of the scores in a file, by lead.
+def payloads(settings: Settings, file: Path, crm: str, store: Store) -> dict[str, dict[str, Any]]:
+    """Return what a CRM is told of the scores in a file, by its record.
 
     Raises
     ------
@@ -85,7 +95,13 @@ def payloads(settings: Settings, file: Path, crm: str) -> dict[str, dict[str, An
         )
     target = target_of(crm, settings.crm)
     frame = frame.rename(columns={longest[0]: "probability"})
-    return {str(row["lead_id"]): target.payload(_score(row)) for row in frame.to_dict("records")}
+    with store.reading() as connection:
+        former = former_ids(connection)
+    return {
+        target.record(lead, former.get(lead, ())): target.payload(_score(row))
+        for row in frame.to_dict("records")
+        for lead in [str(row["lead_id"])]
+    }
 
 
 def _score(row: dict[Any, Any]) -> dict[str, Any]:
@@ -123,9 +139,15 @@ def _print(result: dict[str, Any]) -> None:
     for name, counts in result.get("delivery", {}).items():
         for crm, told in counts.items():
             context.say(f"{crm}: {name} {told}")
+    for crm, hold in result["held"].items():
+        context.say(f"{crm}: {hold['failed_calls']} calls failed; left alone until {hold['until']}")
     states = ", ".join(f"{count:,} {state}" for state, count in result["states"].items())
     context.say(f"outbox: {states or 'empty'}")
     if result["rows"]:
         columns = ("target", "record", "state", "attempts", "not_before", "problem")
         rows = [tuple(str(row[name]) for name in columns) for row in result["rows"][:_SHOWN]]
         context.print_table("Not sent", columns, rows)
+        if len(result["rows"]) > _SHOWN:
+            context.say(f"... and {len(result['rows']) - _SHOWN:,} more: --json lists all")
+        if result["states"].get("dead"):
+            context.say("dead rows were refused; mend the cause, then: smarketing outbox --replay")

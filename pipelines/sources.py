@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from history.errors import SourceError
 from history.mapping import parse_mapping, vendor_names, vendor_text
-from history.sources import Reader, recognise
+from history.sources import Reader, check_there, recognise
 from history.sources.mapped import MappedReader
 from pipelines.failures import UsageError
 from settings import Settings
@@ -29,8 +30,14 @@ def reader_of(settings: Settings, source: str, format: str | None) -> Reader:
         mapping = parse_mapping(settings.mapping, "[mapping]")
         own = MappedReader(mapping.name, mapping)
         if format == own.FORMAT or (format is None and own.recognises(source)):
+            check_there(source)
             return own
-    return recognise(source, format)
+    try:
+        return recognise(source, format)
+    except SourceError as error:
+        if own is None or format is not None:
+            raise
+        raise UsageError(f"{error}; {own.why_not(source)}") from error
 
 
 def write_mapping(reader: Reader, file: Path) -> None:

@@ -22,7 +22,7 @@ from serving.errors import COME_BACK_S, RequestError
 from serving.limits import Buckets, limited
 from serving.metrics import Meters
 from serving.pages.headers import HEADERS
-from serving.security import Doorman
+from serving.security import UNREPEATED, Doorman
 from settings.settings import ServingSettings
 
 _UNKNOWN = "(no such path)"
@@ -91,7 +91,7 @@ class Guard:
 
     async def _pass_on(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = self._settings
-        if self._at_work > wanted.max_in_flight:
+        if self._at_work > wanted.max_in_flight and visit.route not in UNREPEATED:
             raise RequestError(
                 503, "too many requests are at work: try again in a second", {"Retry-After": "1"}
             )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import httpx
 import pandas as pd
+from pydantic import ValidationError
 
 from delivery import RECEIVERS, Delivery, Outbox, deliver, escalate, target_of
-from delivery.outbox import TO_SCORE
+from delivery.outbox import TO_SCORE, Item
 from history import StoreError
 from serving.contract import LeadToScore
+from serving.crm.notes import Notes
 from serving.desk import Desk
 from serving.errors import EmptyHistoryError, NotReadyError
 
@@ -34,6 +37,7 @@ def score_noted(desk: Desk, outbox: Outbox) -> int:
     """
     scored = 0
     while items := outbox.claim(desk.now(), TO_SCORE, _AT_ONCE):
+        items = _readable(items, outbox)
         wanted = [
             (place, LeadToScore(lead_id=str(item.payload["lead_id"])))
             for place, item in enumerate(items)
@@ -54,6 +58,43 @@ def score_noted(desk: Desk, outbox: Outbox) -> int:
             else:
                 outbox.dead(item, answer.message)
     return scored
+
+
+def _readable(items: Sequence[Item], outbox: Outbox) -> list[Item]:
+    """Return what can be scored; what is no id would otherwise hold up all the others."""
+    readable = []
+    for item in items:
+        try:
+            LeadToScore(lead_id=str(item.payload["lead_id"]))
+        except ValidationError as error:
+            outbox.dead(item, f"lead_id: {error.errors()[0]['msg']}")
+        else:
+            readable.append(item)
+    return readable
+
+
+class Worker:
+    """Works through the outbox when it is told to, in one thread however often it is told.
+
+    Parameters
+    ----------
+    desk : of the service.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._wanted = threading.Event()
+        self._busy = threading.Lock()
+
+    def nudge(self) -> None:
+        """Work now; if somebody does already, let them go on afterwards."""
+        self._wanted.set()
+        while self._wanted.is_set() and self._busy.acquire(blocking=False):
+            try:
+                self._wanted.clear()
+                work(self.desk)
+            finally:
+                self._busy.release()
 
 
 class Timer:
@@ -102,6 +143,7 @@ def note_overdue(desk: Desk) -> int:
 def work(desk: Desk) -> Delivery:
     """Score what was noted and send what is due; called after an answer, and by a timer."""
     outbox = Outbox(desk.store.engine)
+    Notes(desk.store.engine).move()
     score_noted(desk, outbox)
     with httpx.Client(timeout=desk.settings.crm.timeout_s) as client:
         done = deliver(outbox, desk.settings.crm, client, desk.now, random.SystemRandom())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -14,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from delivery import Outbox
 from delivery.targets import words
 from serving import reading
 from serving.contract import LeadScore, LeadToScore
 from serving.crm import afterwards, dynamics, hubspot, odoo, salesforce
+from serving.crm.notes import Notes
 from serving.desk import Desk
 from serving.errors import RequestError
 
@@ -83,17 +84,33 @@ class _Hubspot(_Endpoint):
 
 
 class _Odoo(_Endpoint):
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._worker = afterwards.Worker(desk)
+        # Threads of its own: those that score may all be at work.
+        self._threads = ThreadPoolExecutor(4, "odoo")
+        self._notes: Notes | None = None
+
     async def handle(self, request: Request) -> Response:
         odoo.check_key(self.desk.settings.crm.odoo_key, request.query_params.get("key", ""))
         model, record = odoo.record_of(_parsed(await _raw(request)))
-        await asyncio.to_thread(self._note, model, record)
-        after = BackgroundTask(_quietly, self.desk)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._note, model, record)
+        after = BackgroundTask(self._quietly)
         return _json({"accepted": True, "id": record}, background=after)
 
     def _note(self, model: str, record: str) -> None:
         """Put the record down before Odoo is told that it was accepted."""
-        payload = {"lead_id": record, "also": {"model": model}}
-        Outbox(self.desk.store.engine).ask("odoo", record, payload)
+        if self._notes is None:
+            self._notes = Notes(self.desk.store.engine)
+        self._notes.take("odoo", record, {"lead_id": record, "also": {"model": model}})
+
+    async def _quietly(self) -> None:
+        """Work after the answer; what fails stays in the outbox and is tried again."""
+        try:
+            await asyncio.to_thread(self._worker.nudge)
+        except Exception:
+            _log.exception("the outbox could not be worked through; its rows wait")
 
 
 class _Dynamics(_Endpoint):
@@ -112,14 +129,6 @@ class _Document(_Endpoint):
     async def handle(self, request: Request) -> Response:
         del request
         return _json(salesforce.document(self.desk.settings.crm.public_url))
-
-
-async def _quietly(desk: Desk) -> None:
-    """Work after the answer; what fails stays in the outbox and is tried again."""
-    try:
-        await asyncio.to_thread(afterwards.work, desk)
-    except Exception:
-        _log.exception("the outbox could not be worked through; its rows wait")
 
 
 async def _raw(request: Request) -> bytes:

@@ -2,25 +2,32 @@
 
 A row is written before anybody is told that it will be sent, and marked as sent only when the
 vendor has said so. A newer score replaces the one that still waits; a score that the vendor has
-already is not put in at all.
+already is not put in at all. While a row is on its way nobody can say what the vendor has, so that
+until it has answered every score counts as news to it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, select
+from sqlalchemy.exc import IntegrityError
 
 from history.erasure import hold_erasures, kept_out
+from history.meta import get_meta, set_meta
 from history.schema import OUTBOX
 
 TO_SCORE, WAITING, SENT, DEAD = "to_score", "waiting", "sent", "dead"
 _LEASE = pd.Timedelta(minutes=5)
+_SPACE = uuid.UUID("6b1f3c1e-8f5c-5d43-9b0e-0d8d7a6f2c11")
+_KEY, _ASKED = "_key", "_asked"
+"""Stored beside a payload, and never sent: the key of a row, and that it is still to be scored."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class Item:
     payload : what it is to be told.
     digest : of the payload.
     attempts : how often it was tried in vain.
+    key : the same however often this content is sent, another one when it comes back after a
+        different one.
     """
 
     target: str
@@ -41,6 +50,21 @@ class Item:
     payload: Mapping[str, Any]
     digest: str
     attempts: int
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """That nothing is to be sent to a target for a while.
+
+    Parameters
+    ----------
+    until : when it may be called again.
+    tries : how many calls in a row have failed.
+    """
+
+    until: pd.Timestamp
+    tries: int
 
 
 class Outbox:
@@ -73,22 +97,56 @@ class Outbox:
         with self.engine.begin() as connection:
             hold_erasures(connection)
             if not kept_out(connection, [record]):
-                _put(connection, target, record, payload, TO_SCORE)
+                _put(connection, target, record, {**payload, _ASKED: True}, TO_SCORE)
 
     def claim(self, now: pd.Timestamp, state: str, limit: int, target: str = "") -> list[Item]:
-        """Take rows that are due, for a few minutes: nobody else takes them meanwhile."""
+        """Take rows that are due, for a few minutes: nobody else takes them meanwhile.
+
+        From then on it is not known what the vendor has, until `sent` says so.
+        """
         with self.engine.begin() as connection:
-            due = [OUTBOX.c.state == state, OUTBOX.c.not_before <= _micros(now)]
-            due += [OUTBOX.c.target == target] if target else []
+            due = _due(now, state, target)
             query = select(OUTBOX).where(*due).order_by(OUTBOX.c.not_before, OUTBOX.c.record)
             taken = []
+            values: dict[str, Any] = {"not_before": _micros(now + _LEASE)}
             for row in connection.execute(query.limit(limit)).all():
                 lease = OUTBOX.update().where(*_of(row.target, row.record), *due)
-                mine = connection.execute(lease.values(not_before=_micros(now + _LEASE)))
-                if mine.rowcount:
-                    payload = json.loads(row.payload)
-                    taken.append(Item(row.target, row.record, payload, row.digest, row.attempts))
+                unsure = {"accepted": ""} if state == WAITING else {}
+                if connection.execute(lease.values(**values, **unsure)).rowcount:
+                    taken.append(_item(row))
             return taken
+
+    def renew(self, items: Iterable[Item], now: pd.Timestamp) -> None:
+        """Keep rows for a few minutes more, before a further call is made about them."""
+        with self.engine.begin() as connection:
+            for item in items:
+                own = (*_of(item.target, item.record), OUTBOX.c.digest == item.digest)
+                lease = OUTBOX.update().where(*own, OUTBOX.c.state == WAITING)
+                connection.execute(lease.values(not_before=_micros(now + _LEASE)))
+
+    def postpone(self, target: str, now: pd.Timestamp, until: pd.Timestamp, problem: str) -> int:
+        """Let all that is due wait for something that is missing; return how many there are."""
+        with self.engine.begin() as connection:
+            late = OUTBOX.update().where(*_due(now, WAITING, target))
+            values = {"not_before": _micros(until), "problem": problem[:500]}
+            return int(connection.execute(late.values(**values)).rowcount)
+
+    def held(self, target: str) -> Hold | None:
+        """Return whether a target is to be left alone, and until when."""
+        with self.engine.connect() as connection:
+            found = get_meta(connection, _hold_name(target))
+        if not found:
+            return None
+        return Hold(pd.Timestamp(found["until"], unit="us", tz="UTC"), int(found["tries"]))
+
+    def hold(self, target: str, hold: Hold | None) -> None:
+        """Leave a target alone until a time, whoever sends and whatever is put in; None ends it."""
+        told = {} if hold is None else {"until": _micros(hold.until), "tries": hold.tries}
+        try:
+            with self.engine.begin() as connection:
+                set_meta(connection, _hold_name(target), told)
+        except IntegrityError:
+            return  # another sender has just said the same
 
     def sent(self, items: Iterable[Item]) -> None:
         """Mark rows as accepted; one that has changed meanwhile goes on waiting."""
@@ -110,7 +168,7 @@ class Outbox:
         values = {"not_before": _micros(when), "problem": problem[:500]}
         tried = item.attempts + (1 if counts else 0)
         with self.engine.begin() as connection:
-            own = _of(item.target, item.record)
+            own = (*_of(item.target, item.record), OUTBOX.c.digest == item.digest)
             connection.execute(OUTBOX.update().where(*own).values(**values, attempts=tried))
 
     def dead(self, item: Item, problem: str) -> None:
@@ -121,21 +179,23 @@ class Outbox:
                 OUTBOX.update().where(*own).values(state=DEAD, problem=problem[:500])
             )
 
-    def replay(self) -> int:
-        """Let dead rows wait again; return how many."""
+    def replay(self, target: str = "") -> int:
+        """Let dead rows wait again, to be scored those that never were; return how many."""
         with self.engine.begin() as connection:
-            dead = OUTBOX.update().where(OUTBOX.c.state == DEAD)
-            return int(
-                connection.execute(
-                    dead.values(state=WAITING, attempts=0, not_before=0, problem="")
-                ).rowcount
-            )
+            wanted = [OUTBOX.c.state == DEAD] + ([OUTBOX.c.target == target] if target else [])
+            rows = connection.execute(select(OUTBOX).where(*wanted)).all()
+            for row in rows:
+                own = OUTBOX.update().where(*_of(row.target, row.record))
+                state = TO_SCORE if _is_asked(json.loads(row.payload)) else WAITING
+                connection.execute(own.values(state=state, attempts=0, not_before=0, problem=""))
+            return len(rows)
 
     def payloads(self, target: str) -> dict[str, dict[str, Any]]:
         """Return what a target was told last, or is to be told, by record."""
-        query = select(OUTBOX.c.record, OUTBOX.c.payload).where(OUTBOX.c.target == target)
+        query = select(OUTBOX).where(OUTBOX.c.target == target)
         with self.engine.connect() as connection:
-            return {str(row.record): json.loads(row.payload) for row in connection.execute(query)}
+            items = [_item(row) for row in connection.execute(query)]
+        return {item.record: dict(item.payload) for item in items}
 
     def rows(self) -> pd.DataFrame:
         """Return all rows: target, record, state, attempts, not_before and problem."""
@@ -149,25 +209,64 @@ class Outbox:
 def _put(
     connection: Connection, target: str, record: str, payload: Mapping[str, Any], state: str
 ) -> int:
-    text = json.dumps(payload, sort_keys=True)
-    digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    before = connection.execute(select(OUTBOX).where(*_of(target, record))).first()
-    values = {"payload": text, "digest": digest, "state": state, "attempts": 0, "not_before": 0}
+    digest = _digest(payload)
+    own = _of(target, record)
+    before = connection.execute(select(OUTBOX).where(*own)).first()
     if before is None:
-        row = {"target": target, "record": record, "accepted": "", "problem": "", **values}
-        connection.execute(OUTBOX.insert().values(row))
+        text = _text(payload, _next_key("", record, digest))
+        values = {"payload": text, "digest": digest, "attempts": 0, "not_before": 0}
+        row = {"target": target, "record": record, "state": state, "accepted": "", "problem": ""}
+        connection.execute(OUTBOX.insert().values({**row, **values}))
         return 1
+    key = str(json.loads(before.payload).get(_KEY, ""))
     if state == WAITING and before.accepted == digest:
-        unchanged = OUTBOX.update().where(*_of(target, record))
-        connection.execute(unchanged.values(state=SENT, payload=text, digest=digest, problem=""))
+        values = {"state": SENT, "payload": _text(payload, key), "digest": digest, "problem": ""}
+        connection.execute(OUTBOX.update().where(*own).values(**values))
         return 0
-    if before.digest == digest and before.state == state:
+    # What was refused as it stands is not tried again by itself: `replay` does.
+    same = (state, DEAD) if state == WAITING else (state,)
+    if before.digest == digest and before.state in same:
         return 0
-    connection.execute(OUTBOX.update().where(*_of(target, record)).values(**values, problem=""))
+    text = _text(payload, _next_key(key, record, digest))
+    values = {"payload": text, "digest": digest, "attempts": 0, "not_before": 0}
+    connection.execute(OUTBOX.update().where(*own).values(**values, state=state, problem=""))
     return 1
 
 
-def _of(target: str, record: str) -> tuple[Any, Any]:
+def _item(row: Row[Any]) -> Item:
+    stored = json.loads(row.payload)
+    payload = {name: value for name, value in stored.items() if name not in (_KEY, _ASKED)}
+    key = str(stored.get(_KEY) or _next_key("", row.record, row.digest))
+    return Item(row.target, row.record, payload, row.digest, row.attempts, key)
+
+
+def _digest(payload: Mapping[str, Any]) -> str:
+    text = json.dumps(payload, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _text(payload: Mapping[str, Any], key: str) -> str:
+    return json.dumps({**payload, _KEY: key}, sort_keys=True)
+
+
+def _next_key(before: str, record: str, digest: str) -> str:
+    return str(uuid.uuid5(_SPACE, f"{before} {record} {digest}".strip()))
+
+
+def _is_asked(stored: Mapping[str, Any]) -> bool:
+    return bool(stored.get(_ASKED)) or "also" in stored
+
+
+def _due(now: pd.Timestamp, state: str, target: str) -> list[ColumnElement[bool]]:
+    due = [OUTBOX.c.state == state, OUTBOX.c.not_before <= _micros(now)]
+    return due + ([OUTBOX.c.target == target] if target else [])
+
+
+def _hold_name(target: str) -> str:
+    return f"outbox_hold_{target}"
+
+
+def _of(target: str, record: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return OUTBOX.c.target == target, OUTBOX.c.record == record
 
 

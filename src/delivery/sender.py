@@ -1,7 +1,8 @@
 """Emptying the outbox: batches, patience, and what becomes of each answer.
 
 Retries are rows of the outbox with a time, not loops in memory: they survive a restart. So no
-library for retries in process is used here.
+library for retries in process is used here. A vendor who cannot be reached, or asks for patience,
+is left alone as a whole: neither the next batch nor a new score is sent to it before that time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pandas as pd
 
-from delivery.outbox import WAITING, Item, Outbox
+from delivery.outbox import WAITING, Hold, Item, Outbox
 from delivery.overdue import Overdue
 from delivery.targets import TARGETS, Target
 from delivery.tokens import TokenError
@@ -23,11 +24,14 @@ from settings.crm import CrmSettings
 
 RECEIVERS: Mapping[str, type[Target]] = {**TARGETS, Overdue.name: Overdue}
 """Everybody whom the outbox may have something for."""
-MOST_ATTEMPTS = 8
+MOST_ATTEMPTS = 40
+"""With an hour between the later ones: about a day, longer than a vendor's maintenance."""
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 3600.0
 _ALREADY_THERE = frozenset({409, 412})
 _OUR_SECRET = frozenset({401, 403})
+_TELLING = 5
+"""So many records refused and none accepted: it is not the records that are wrong."""
 
 
 @dataclass
@@ -67,48 +71,105 @@ def deliver(
     """
     done = Delivery()
     for name, make in RECEIVERS.items():
-        target = make(crm)
-        while items := outbox.claim(clock(), WAITING, target.most, name):
-            if target.problem:
+        target, hold = make(crm), outbox.held(name)
+        if hold is not None and hold.until > clock():
+            continue
+        if target.problem:
+            later = clock() + pd.Timedelta(seconds=_FIRST_WAIT_S)
+            if outbox.postpone(name, clock(), later, target.problem):
                 done.problems[name] = target.problem
-                for item in items:
-                    later = clock() + pd.Timedelta(seconds=_FIRST_WAIT_S)
-                    outbox.again(item, later, target.problem, counts=False)
-                break
-            if not _send(target, items, outbox, client, clock, chance, done):
-                break  # it asked for patience: the others of it wait, too
+            continue
+        call = _Call(target, outbox, client, clock, chance, done)
+        while items := outbox.claim(clock(), WAITING, target.most, name):
+            if not call.send(items):
+                break  # the others of it wait, too
+        if call.failed:
+            call.leave_alone(0 if hold is None else hold.tries)
+        elif hold is not None and done.calls[name]:
+            outbox.hold(name, None)
     return done
 
 
-def _send(
-    target: Target,
-    items: Sequence[Item],
-    outbox: Outbox,
-    client: httpx.Client,
-    clock: Callable[[], pd.Timestamp],
-    chance: random.Random,
-    done: Delivery,
-) -> bool:
-    """Send one batch; tell whether the next one may follow at once."""
-    done.calls[target.name] += 1
+@dataclass
+class _Call:
+    """Calls to one vendor within one delivery."""
+
+    target: Target
+    outbox: Outbox
+    client: httpx.Client
+    clock: Callable[[], pd.Timestamp]
+    chance: random.Random
+    done: Delivery
+    failed: str = ""
     wait: float | None = None
-    try:
-        answer = client.send(target.request(items), auth=target.auth)
-        told = _told(target, items, answer)
-        wait = retry_after(answer, clock())
-    except TokenError as error:
-        told = {item.record: f"again: {error}" for item in items}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-        told = {item.record: f"again: {type(error).__name__}" for item in items}
-    if told is None:  # one bad record fails a whole batch: find it
-        middle = len(items) // 2
-        first = _send(target, items[:middle], outbox, client, clock, chance, done)
-        second = _send(target, items[middle:], outbox, client, clock, chance, done)
-        return first and second
-    outbox.sent([item for item in items if told[item.record] == ""])
-    for item in items:
-        _settle(item, told[item.record], wait, outbox, clock, chance, done)
-    return not any(each.startswith("again") for each in told.values())
+    refused: int = 0
+
+    def send(self, items: Sequence[Item]) -> bool:
+        """Send one batch; tell whether the next one may follow at once."""
+        name = self.target.name
+        if self.failed:
+            told: dict[str, str] | None = {item.record: self.failed for item in items}
+        else:
+            self.done.calls[name] += 1
+            told = self._answer(items)
+        if told is None:  # one bad record fails a whole batch: find it
+            middle = len(items) // 2
+            for half in (items[:middle], items[middle:]):
+                self.outbox.renew(half, self.clock())
+                self.send(half)
+            return not self.failed
+        self.outbox.sent([item for item in items if told[item.record] == ""])
+        for item in items:
+            self._settle(item, told[item.record])
+        if self.refused >= _TELLING and not self.done.sent[name] and not self.failed:
+            self.failed = f"again: all is refused, as with {next(iter(told.values()))}"
+        return not self.failed
+
+    def leave_alone(self, tries: int) -> None:
+        """Let everything for this vendor wait, as long as it asks or longer each time."""
+        seconds = back_off(tries, self.chance) if self.wait is None else self.wait
+        until = self.clock() + pd.Timedelta(seconds=seconds)
+        self.outbox.hold(self.target.name, Hold(until, tries + 1))
+
+    def _answer(self, items: Sequence[Item]) -> dict[str, str] | None:
+        """Return what the vendor says of each record; None where a smaller batch must tell."""
+        try:
+            answer = self.client.send(self.target.request(items), auth=self.target.auth)
+            status = answer.status_code
+            self.wait = retry_after(answer, self.clock())
+            if _for_later(status):
+                self.failed = f"again: HTTP {status}"
+                return {item.record: self.failed for item in items}
+            return self._verdicts(items, answer)
+        except TokenError as error:
+            self.failed = f"again: {error}"
+        except httpx.HTTPError as error:
+            self.failed = f"again: {type(error).__name__}"
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.failed = f"again: an answer that makes no sense ({type(error).__name__})"
+        return {item.record: self.failed for item in items}
+
+    def _verdicts(self, items: Sequence[Item], answer: httpx.Response) -> dict[str, str] | None:
+        told = _told(self.target, items, answer)
+        if told is not None and not answer.is_success:
+            self.refused += sum(verdict != "" for verdict in told.values())
+        return told
+
+    def _settle(self, item: Item, told: str) -> None:
+        if told == "":
+            self.done.sent[item.target] += 1
+        elif not told.startswith("again") or item.attempts + 1 >= MOST_ATTEMPTS:
+            self.outbox.dead(item, told)
+            self.done.dead[item.target] += 1
+        else:
+            seconds = back_off(item.attempts, self.chance) if self.wait is None else self.wait
+            self.outbox.again(item, self.clock() + pd.Timedelta(seconds=seconds), told)
+            self.done.later[item.target] += 1
+
+
+def _for_later(status: int) -> bool:
+    """Tell whether a status speaks of the moment, or of our secret, and not of the records."""
+    return status in (408, 429) or status >= 500 or status in _OUR_SECRET
 
 
 def _told(target: Target, items: Sequence[Item], answer: httpx.Response) -> dict[str, str] | None:
@@ -118,31 +179,9 @@ def _told(target: Target, items: Sequence[Item], answer: httpx.Response) -> dict
         return target.verdicts(items, answer)
     if status in _ALREADY_THERE and len(items) == 1 and target.name == "dynamics":
         return {items[0].record: ""}
-    if status == 429 or status >= 500 or status in _OUR_SECRET or status == 408:
-        return {item.record: f"again: HTTP {status}" for item in items}
     if len(items) > 1:
         return None
     return {items[0].record: f"HTTP {status}: {answer.text[:200]}"}
-
-
-def _settle(
-    item: Item,
-    told: str,
-    wait: float | None,
-    outbox: Outbox,
-    clock: Callable[[], pd.Timestamp],
-    chance: random.Random,
-    done: Delivery,
-) -> None:
-    if told == "":
-        done.sent[item.target] += 1
-    elif not told.startswith("again") or item.attempts + 1 >= MOST_ATTEMPTS:
-        outbox.dead(item, told)
-        done.dead[item.target] += 1
-    else:
-        seconds = back_off(item.attempts, chance) if wait is None else wait
-        outbox.again(item, clock() + pd.Timedelta(seconds=seconds), told)
-        done.later[item.target] += 1
 
 
 def back_off(attempts: int, chance: random.Random) -> float:

@@ -6,7 +6,6 @@ Salesforce's composite sObject collections, Odoo's inbound webhook, Dynamics' pr
 
 from __future__ import annotations
 
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +14,9 @@ from urllib.parse import quote
 import httpx
 
 from delivery.outbox import Item
-from delivery.tokens import client_credentials
+from delivery.tokens import client_credentials, signed_assertion
 from settings.crm import CrmSettings
 
-_SPACE = uuid.UUID("6b1f3c1e-8f5c-5d43-9b0e-0d8d7a6f2c11")
 TRENDS = {"improving": 0, "steady": 1, "declining": 2}
 Verdict = dict[str, str]
 """By record: empty for accepted, ``again: ...`` for later, anything else for never."""
@@ -61,6 +59,17 @@ class Target(ABC):
 
 class Crm(Target):
     """A CRM that scores are written to."""
+
+    def record(self, lead_id: str, former: Sequence[str]) -> str:
+        """Return the id of the record that a lead's score is written to.
+
+        Parameters
+        ----------
+        lead_id : of the history.
+        former : ids that were merged into it.
+        """
+        del former
+        return lead_id
 
     @abstractmethod
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +127,10 @@ class HubSpot(Crm):
             for record in error.get("context", {}).get("ids", []):
                 refused[str(record)] = str(error.get("message") or error.get("category"))
         accepted = {str(result["id"]) for result in body.get("results", [])}
-        missing = "again: not in the answer"
+        others = sum(item.record not in refused for item in items)
+        # A contact that was merged is updated, and answered, under the id that it has now.
+        whole = len(body.get("results", [])) >= others
+        missing = "" if whole else "again: not in the answer"
         return {
             item.record: refused.get(item.record, "" if item.record in accepted else missing)
             for item in items
@@ -135,12 +147,16 @@ class Salesforce(Crm):
     def problem(self) -> str:
         """The address, token or credentials that are missing."""
         crm = self.crm
-        known = crm.salesforce_token or (crm.salesforce_client_id and crm.salesforce_client_secret)
+        secret = crm.salesforce_client_secret or (
+            crm.salesforce_username and crm.salesforce_private_key
+        )
+        known = crm.salesforce_token or (crm.salesforce_client_id and secret)
         if crm.salesforce_url and known:
             return ""
         return (
             "[crm] salesforce_url and salesforce_token, or salesforce_client_id and "
-            "salesforce_client_secret, are not set"
+            "salesforce_client_secret, or salesforce_client_id, salesforce_username and "
+            "salesforce_private_key, are not set"
         )
 
     @property
@@ -150,7 +166,21 @@ class Salesforce(Crm):
         if crm.salesforce_token:
             return None
         url = f"{crm.salesforce_url.rstrip('/')}/services/oauth2/token"
+        if not crm.salesforce_client_secret:
+            return signed_assertion(
+                url,
+                crm.salesforce_client_id,
+                crm.salesforce_username,
+                crm.salesforce_audience,
+                crm.salesforce_private_key,
+            )
         return client_credentials(url, crm.salesforce_client_id, crm.salesforce_client_secret)
+
+    def record(self, lead_id: str, former: Sequence[str]) -> str:
+        """Return the contact that a lead was converted to: the lead cannot be written any more."""
+        if lead_id.startswith("003"):
+            return lead_id
+        return next((each for each in former if each.startswith("003")), lead_id)
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the custom fields of a lead or contact."""
@@ -245,12 +275,12 @@ class Dynamics(Crm):
     def request(self, items: Sequence[Item]) -> httpx.Request:
         """Return POST /api/data/v9.0/msdyn_predictivescores.
 
-        The id follows from the content: a score whose answer was lost is refused as a duplicate
-        when it is sent again, and counts as accepted.
+        The id is the row's key: a score whose answer was lost is refused as a duplicate when it is
+        sent again, and counts as accepted; one that comes back after another is news.
         """
         item = items[0]
         body = {
-            "msdyn_predictivescoreid": str(uuid.uuid5(_SPACE, f"{item.record} {item.digest}")),
+            "msdyn_predictivescoreid": item.key,
             "msdyn_entityid": item.record,
             "msdyn_entitytype": "lead",
             **item.payload,

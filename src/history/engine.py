@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from history.addresses import shown
 from history.errors import StoreError
 
 _BUSY_SECONDS = 30
@@ -30,7 +31,7 @@ def open_engine(url: str, patience_s: float | None = None) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StoreError(
-            f"{url!r} is no database URL; expected sqlite:///var/history.db or "
+            f"{shown(url)!r} is no database URL; expected sqlite:///var/history.db or "
             "postgresql+psycopg://user@host/database"
         ) from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -48,7 +49,7 @@ def open_engine(url: str, patience_s: float | None = None) -> Engine:
     try:
         engine = create_engine(parsed)
     except NoSuchModuleError as error:
-        raise StoreError(f"{url!r}: no driver for this database is installed") from error
+        raise StoreError(f"{shown(url)!r}: no driver for this database is installed") from error
     if parsed.get_backend_name() == "sqlite":
         _prepare_sqlite(engine, _BUSY_SECONDS if patience_s is None else patience_s)
     return engine

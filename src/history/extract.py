@@ -25,6 +25,27 @@ class RawTable:
     origin: str
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What became of the rows of one source table by one rule.
+
+    Parameters
+    ----------
+    origin : the source table.
+    into : the canonical table.
+    rows : how many rows were there, of a later reading the new ones.
+    read : how many canonical rows came of them; more than there were where they are joined with
+        several others.
+    left : how many rows were left out, by reason.
+    """
+
+    origin: str
+    into: str
+    rows: int
+    read: int
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Extract:
     """A source as read.
@@ -42,6 +63,8 @@ class Extract:
     gone : leads that the source has deleted.
     marks : how far the source has been read, as JSON data; None where it is always read whole.
     partial : whether only rows that are new since the last marks are there.
+    readings : what became of each source table.
+    unread : source tables that the mapping says nothing of.
     """
 
     format: str
@@ -55,6 +78,8 @@ class Extract:
     gone: frozenset[str] = field(default_factory=frozenset)
     marks: Mapping[str, Any] | None = None
     partial: bool = False
+    readings: tuple[Reading, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, history: History, format: str) -> Extract:

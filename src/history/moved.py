@@ -51,6 +51,15 @@ def as_they_became(extract: Extract) -> Extract:
     return _moved(extract, _ends({**dict.fromkeys(extract.gone), **extract.merged}))
 
 
+def former_ids(connection: Connection) -> dict[str, list[str]]:
+    """Return by lead the ids of those that became it."""
+    found: dict[str, list[str]] = {}
+    for old, new in sorted(_known(connection).items()):
+        if new is not None:
+            found.setdefault(new, []).append(old)
+    return found
+
+
 def _moved(extract: Extract, known: Mapping[str, str | None]) -> Extract:
     tables = {name: _followed(name, table, known) for name, table in extract.tables.items()}
     return replace(extract, tables=tables)

@@ -22,6 +22,11 @@ class CrmSettings(BaseModel):
     salesforce_token: str = Field("", repr=False, description="OAuth access token")
     salesforce_client_id: str = Field("", description="of a connected app, instead of a token")
     salesforce_client_secret: str = Field("", repr=False, description="of the same app")
+    salesforce_username: str = Field("", description="for whom the app acts, with a private key")
+    salesforce_private_key: str = Field("", repr=False, description="PEM, instead of a secret")
+    salesforce_audience: str = Field(
+        "https://login.salesforce.com", description="of a sandbox: https://test.salesforce.com"
+    )
     odoo_url: str = Field("", repr=False, description="secret URL of its inbound webhook")
     odoo_key: str = Field("", repr=False, description="the key in the URL that Odoo calls")
     dynamics_url: str = Field("", description="https://COMPANY.crm.dynamics.com")

@@ -47,11 +47,13 @@ def send(outbox: Outbox, crm_server: CrmServer, clock: Clock | None = None):
         return deliver(outbox, crm, client, clock or Clock(), random.Random(1))
 
 
-def until_quiet(outbox: Outbox, crm_server: CrmServer) -> None:
-    clock = Clock()
-    for _ in range(60):
+def until_quiet(outbox: Outbox, crm_server: CrmServer, clock: Clock | None = None) -> None:
+    clock = clock or Clock()
+    for _ in range(MOST_ATTEMPTS + 5):
         send(outbox, crm_server, clock)
         clock.now += pd.Timedelta(hours=2)
+        if set(outbox.rows()["state"]) <= {"sent", "dead"}:
+            return
 
 
 def test_batches_are_as_large_as_the_vendor_allows(outbox, crm_server):
@@ -120,6 +122,110 @@ def test_retry_after_is_honoured(outbox, crm_server):
     assert not send(outbox, crm_server, clock).calls
     clock.now += pd.Timedelta(seconds=2)
     assert send(outbox, crm_server, clock).sent["hubspot"] == 1
+
+
+def test_who_asks_for_patience_is_left_alone_with_everything(outbox, crm_server):
+    """Neither the second batch nor a score that comes meanwhile is sent before that time."""
+    crm_server.script.append("429")
+    crm_server.headers = {"Retry-After": "60"}
+    outbox.put("hubspot", payloads(150))
+    clock = Clock()
+    assert send(outbox, crm_server, clock).calls["hubspot"] == 1
+    outbox.put("hubspot", {"new": {"smarketing_score": 1.0}, "3": {"smarketing_score": 2.0}})
+    clock.now += pd.Timedelta(seconds=59)
+    assert not send(outbox, crm_server, clock).calls
+    clock.now += pd.Timedelta(seconds=2)
+    assert send(outbox, crm_server, clock).sent["hubspot"] == 151
+
+
+def test_a_vendor_may_be_away_for_half_a_day(outbox, crm_server):
+    outbox.put("hubspot", payloads(150))
+    clock, end = Clock(), START + pd.Timedelta(hours=12)
+    while clock.now < end:
+        crm_server.script.extend(["500"] * 3)
+        send(outbox, crm_server, clock)
+        clock.now += pd.Timedelta(minutes=5)
+    assert set(outbox.rows()["state"]) == {"waiting"}
+    assert len(crm_server.bodies) < 40
+    crm_server.script.clear()
+    until_quiet(outbox, crm_server, clock)
+    assert crm_server.told == {str(number): 1 for number in range(150)}
+
+
+def test_who_refuses_everything_is_not_asked_about_each_record(outbox, crm_server):
+    """A property that was never made: not two calls a contact, and not all of them dead."""
+    crm_server.bad = {str(number) for number in range(300)}
+    outbox.put("hubspot", payloads(300))
+    done = send(outbox, crm_server)
+    assert done.calls["hubspot"] < 20
+    assert done.dead["hubspot"] < 10
+    waiting = outbox.rows().query("state == 'waiting' and problem != ''")["problem"]
+    assert waiting.str.contains("all is refused, as with HTTP 400").all()
+    crm_server.bad = set()
+    outbox.replay("hubspot")
+    until_quiet(outbox, crm_server)
+    assert crm_server.told == {str(number): 1 for number in range(300)}
+
+
+def test_a_score_that_comes_back_while_the_answer_is_lost_is_sent_again(outbox, crm_server):
+    """The vendor may have the one between: what it had before says nothing any more."""
+    clock = Clock()
+    outbox.put("hubspot", payloads(1, 10.0))
+    send(outbox, crm_server, clock)
+    outbox.put("hubspot", payloads(1, 20.0))
+    crm_server.script.append("lost")
+    send(outbox, crm_server, clock)
+    assert outbox.put("hubspot", payloads(1, 10.0)) == 1
+    clock.now += pd.Timedelta(hours=1)
+    send(outbox, crm_server, clock)
+    scores = [body["inputs"][0]["properties"] for _, _, body, _ in crm_server.bodies]
+    assert [each["smarketing_score"] for each in scores] == [10.0, 20.0, 10.0]
+
+
+def test_what_was_refused_waits_for_a_replay_or_another_score(outbox, crm_server):
+    crm_server.bad = {"0"}
+    outbox.put("hubspot", payloads(1))
+    send(outbox, crm_server)
+    assert outbox.put("hubspot", payloads(1)) == 0
+    assert outbox.rows()["state"].tolist() == ["dead"]
+    assert outbox.put("hubspot", payloads(1, 60.0)) == 1
+
+
+def test_a_replay_of_what_was_never_scored_is_scored_first(outbox):
+    outbox.ask("odoo", "7", {"lead_id": "7", "also": {"model": "crm.lead"}})
+    (item,) = outbox.claim(START, "to_score", 9)
+    outbox.dead(item, "the history knows no lead '7'")
+    assert outbox.replay() == 1
+    assert outbox.rows()["state"].tolist() == ["to_score"]
+    assert outbox.claim(START, "to_score", 9)[0].payload == item.payload
+
+
+def test_a_process_that_is_killed_on_the_way_leaves_its_rows_to_the_next(outbox, crm_server):
+    outbox.put("hubspot", payloads(3))
+    outbox.claim(START, "waiting", 100, "hubspot")  # and no more was heard of it
+    clock = Clock()
+    assert not send(outbox, crm_server, clock).calls
+    clock.now += pd.Timedelta(minutes=6)
+    assert send(outbox, crm_server, clock).sent["hubspot"] == 3
+
+
+def predictive(score: int) -> dict[str, dict[str, int]]:
+    return {"guid": {"msdyn_score": score}}
+
+
+def test_dynamics_takes_each_score_once_and_one_that_comes_back_too(outbox, crm_server):
+    clock = Clock()
+    for score, failure in ((50, "ok"), (60, "lost"), (50, "ok"), (60, "ok")):
+        outbox.put("dynamics", predictive(score))
+        crm_server.script.append(failure)
+        for _ in range(3):
+            send(outbox, crm_server, clock)
+            clock.now += pd.Timedelta(hours=1)
+    bodies = [body for _, _, body, _ in crm_server.bodies]
+    assert [body["msdyn_score"] for body in bodies] == [50, 60, 60, 50, 60]
+    ids = [body["msdyn_predictivescoreid"] for body in bodies]
+    assert ids[1] == ids[2]
+    assert len(set(ids)) == 4
 
 
 def test_retry_after_may_be_a_date():

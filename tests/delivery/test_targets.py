@@ -75,6 +75,36 @@ def test_salesforce_results_are_read_in_order():
     assert told["c"] == "NOT_FOUND: gone"
 
 
+HUBSPOT_207 = {
+    "status": "COMPLETE",
+    "results": [{"id": "1", "properties": {}}, {"id": "900", "properties": {}}],
+    "numErrors": 1,
+    "errors": [
+        {
+            "status": "error",
+            "category": "OBJECT_NOT_FOUND",
+            "message": "Could not get some CONTACT objects, they may be deleted or not exist.",
+            "context": {"ids": ["3"]},
+        }
+    ],
+}
+
+
+def test_hubspot_answers_for_a_merged_contact_under_the_id_that_it_has_now():
+    target = target_of("hubspot", CRM)
+    items = [Item("hubspot", each, {}, "d", 0) for each in ("1", "2", "3")]
+    told = target.verdicts(items, httpx.Response(207, json=HUBSPOT_207))
+    assert (told["1"], told["2"]) == ("", "")
+    assert told["3"].startswith("Could not get")
+
+
+def test_hubspot_may_leave_a_record_out_of_its_answer():
+    target = target_of("hubspot", CRM)
+    items = [Item("hubspot", each, {}, "d", 0) for each in ("1", "2", "3", "4")]
+    told = target.verdicts(items, httpx.Response(207, json=HUBSPOT_207))
+    assert (told["1"], told["4"]) == ("", "again: not in the answer")
+
+
 def test_odoo_gets_model_and_id_at_its_secret_url():
     request, body = request_to("odoo", "42")
     assert str(request.url) == "https://x.odoo.com/web/hook/abc"

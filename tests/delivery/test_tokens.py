@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import random
 import threading
@@ -9,9 +11,12 @@ import threading
 import httpx
 import pandas as pd
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from delivery import deliver
-from delivery.tokens import ClientCredentials, TokenError, client_credentials
+from delivery.tokens import ClientCredentials, SignedAssertion, TokenError, client_credentials
 from settings import Settings, SettingsError
 from settings.crm import CrmSettings
 from tests.delivery.test_sender import START, Clock
@@ -154,3 +159,54 @@ def test_secrets_do_not_leave_over_plain_http(tmp_path):
     file.write_text('[crm]\nsalesforce_url = "http://company.my.salesforce.com"\n')
     with pytest.raises(SettingsError, match="must begin with https://"):
         Settings.load(file)
+
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def with_key(crm_server, key=PEM):
+    return CrmSettings(
+        salesforce_url=crm_server.url,
+        salesforce_client_id="app",
+        salesforce_username="robot@example.com",
+        salesforce_private_key=key,
+    )
+
+
+def parts(assertion: str) -> tuple[dict, dict]:
+    """Check an assertion as Salesforce does, by the public key, and return what it says."""
+    text, _, signature = assertion.rpartition(".")
+    padded = [part + "=" * (-len(part) % 4) for part in (*text.split("."), signature)]
+    head, claims, signed = (base64.urlsafe_b64decode(part) for part in padded)
+    KEY.public_key().verify(signed, text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return json.loads(head), json.loads(claims)
+
+
+@pytest.mark.parametrize("key", [PEM, PEM.replace("\n", "\\n")])
+def test_salesforce_gives_a_token_for_a_signed_assertion(outbox, crm_server, key):
+    outbox.put("salesforce", leads(3))
+    assert send(outbox, with_key(crm_server, key)).sent["salesforce"] == 3
+    (form,) = crm_server.forms
+    assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    assert form["path"] == "/services/oauth2/token"
+    head, claims = parts(form["assertion"])
+    assert head == {"alg": "RS256", "typ": "JWT"}
+    assert {name: claims[name] for name in ("iss", "sub", "aud")} == {
+        "iss": "app", "sub": "robot@example.com", "aud": "https://login.salesforce.com",
+    }  # fmt: skip
+    assert crm_server.bodies[0][3]["Authorization"] == "Bearer token-1"
+
+
+def test_an_assertion_is_good_for_three_minutes():
+    grant = SignedAssertion("https://x", "app", "u", "aud", PEM, wall=lambda: 1_000.9)
+    assert parts(grant.form()["assertion"])[1]["exp"] == 1180
+
+
+def test_a_key_that_is_none_is_told_of_without_it(outbox, crm_server):
+    outbox.put("salesforce", leads(1))
+    settings = with_key(crm_server, "canary-key")
+    assert "canary" not in repr(settings)
+    assert send(outbox, settings).later["salesforce"] == 1
+    (problem,) = outbox.rows()["problem"]
+    assert problem == "again: the private key is no RSA key in PEM without a password"

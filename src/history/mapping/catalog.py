@@ -7,18 +7,23 @@ leading zeros and the mapping is the same wherever the tables lie.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyarrow import parquet
-from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, or_, select
+from sqlalchemy import DateTime, Engine, column, create_engine, inspect, literal, or_, select
+from sqlalchemy import table as sql_table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from history.addresses import parted, patient, reason, shown
 from history.errors import SourceError
 from history.mapping.delimited import header, read_delimited
 from history.mapping.names import bare, plain
@@ -92,23 +97,46 @@ class FolderCatalog(Catalog):
     """A folder of CSV and Parquet files."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = {
-            file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in _FILES
-        }
+        self._files: dict[str, Path] = {}
+        for file in sorted(folder.iterdir()):
+            if file.suffix.lower() not in _FILES or not file.is_file():
+                continue
+            same = next((name for name in self._files if plain(name) == plain(file.stem)), None)
+            if same is not None:
+                raise SourceError(
+                    f"{folder}: {self._files[same].name} and {file.name} would be the same table; "
+                    "leave one of them"
+                )
+            self._files[file.stem] = file
         super().__init__(str(folder), list(self._files))
 
     def _read_columns(self, table: str) -> Sequence[str]:
         file = self._files[table]
-        if file.suffix.lower() == ".parquet":
-            return list(parquet.read_schema(file).names)
-        return header(file)
+        with _told_of(file):
+            if file.suffix.lower() == ".parquet":
+                return list(parquet.read_schema(file).names)
+            return header(file)
 
     def _read(self, table: str, cursor: str | None, since: str | None) -> pd.DataFrame:
         del cursor, since
         file = self._files[table]
-        if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file, dtype_backend="pyarrow")
-        return read_delimited(file)
+        with _told_of(file):
+            if file.suffix.lower() == ".parquet":
+                return pd.read_parquet(file, dtype_backend="pyarrow")
+            return read_delimited(file)
+
+
+@contextmanager
+def _told_of(file: Path) -> Iterator[None]:
+    """Say which file cannot be read, and why, in one line."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or _first_line(error)
+        kind = file.suffix[1:].lower()
+        raise SourceError(f"{file}: cannot be read as {kind}: {why}") from error
 
 
 class DuckCatalog(Catalog):
@@ -147,58 +175,68 @@ class SqlCatalog(Catalog):
     """A database behind a SQLAlchemy URL; ``#schema`` after it names a schema."""
 
     def __init__(self, source: str) -> None:
-        address, _, schema = source.partition("#")
+        address, schema = parted(source)
+        name = shown(source)
         try:
-            url = make_url(address)
-            self._engine: Engine = create_engine(url, poolclass=NullPool)
-        except (ArgumentError, SQLAlchemyError, ImportError) as error:
-            told = address.rsplit("@", maxsplit=1)[-1]
-            raise SourceError(f"{told}: no usable database URL: {_first_line(error)}") from error
-        name = url.render_as_string(hide_password=True)
+            self._engine: Engine = create_engine(patient(make_url(address)), poolclass=NullPool)
+        except (ArgumentError, SQLAlchemyError, ImportError, ValueError, TypeError) as error:
+            raise SourceError(f"{name}: no usable database URL: {reason(error, source)}") from error
         self._schema = schema or None
-        self._types: dict[str, list[Any]] = {}
-        try:
+        self._stored: dict[str, list[Any]] = {}
+        with self._told_of(name, source):
             inspector = inspect(self._engine)
             tables = [
                 *inspector.get_table_names(schema=self._schema),
                 *inspector.get_view_names(schema=self._schema),
             ]
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise SourceError(f"{name}: cannot be read: {_first_line(cause)}") from error
-        super().__init__(name + (f"#{schema}" if schema else ""), sorted(tables))
+        super().__init__(name, sorted(tables))
 
     def _read_columns(self, table: str) -> Sequence[str]:
-        return [column.name for column in self._reflected(table).columns]
+        return [str(each["name"]) for each in self._described(table)]
 
     def _read(self, table: str, cursor: str | None, since: str | None) -> pd.DataFrame:
-        stored = self._reflected(table)
-        query = select(stored)
-        if cursor is not None and since is not None:
-            column = next(each for each in stored.columns if plain(each.name) == cursor)
-            moment: Any = pd.Timestamp(since).to_pydatetime()
-            if column.type.python_type is str:
-                # Text orders by time only in one notation: the caller keeps what is new enough.
-                return self._all(query)
-            if getattr(column.type, "timezone", False) is not True:
-                moment = moment.replace(tzinfo=None)
-            query = query.where(or_(column.is_(None), column >= moment))
-        return self._all(query)
+        names = self._read_columns(table)
+        # Values as the driver gives them: a type that a column only claims to have may not fit.
+        stored = sql_table(table, *(column(name) for name in names), schema=self._schema)
+        query = select(*stored.columns)
+        moment = None if cursor is None or since is None else self._moment(table, cursor, since)
+        if moment is not None:
+            own = next(each for each in stored.columns if plain(each.name) == cursor)
+            query = query.where(or_(own.is_(None), own >= moment))
+        with self._told_of(self.name), self._engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query)]
+        return pd.DataFrame(rows, columns=list(names), dtype=object)
 
-    def _all(self, query: Any) -> pd.DataFrame:
+    def _moment(self, table: str, cursor: str, since: str) -> Any:
+        """Return what a cursor column is compared with; None where it does not order by time.
+
+        Text does only in one notation, and what SQLite keeps is text: the caller then keeps what
+        is new enough.
+        """
+        kind = next(
+            each["type"] for each in self._described(table) if plain(each["name"]) == cursor
+        )
+        if not isinstance(kind, DateTime) or self._engine.dialect.name == "sqlite":
+            return None
+        moment = pd.Timestamp(since).to_pydatetime()
+        if getattr(kind, "timezone", False) is not True:
+            moment = moment.replace(tzinfo=None)
+        return literal(moment, kind)
+
+    def _described(self, table: str) -> list[Any]:
+        if table not in self._stored:
+            with self._told_of(f"{self.name}: {table}"):
+                found = inspect(self._engine).get_columns(table, schema=self._schema)
+            self._stored[table] = list(found)
+        return self._stored[table]
+
+    @contextmanager
+    def _told_of(self, name: str, source: str = "") -> Iterator[None]:
         try:
-            with self._engine.connect() as connection:
-                found = connection.execute(query)
-                return pd.DataFrame(found.all(), columns=list(found.keys()), dtype=object)
+            yield
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
-            raise SourceError(f"{self.name}: cannot be read: {_first_line(cause)}") from error
-
-    def _reflected(self, table: str) -> Table:
-        try:
-            return Table(table, MetaData(), schema=self._schema, autoload_with=self._engine)
-        except SQLAlchemyError as error:
-            raise SourceError(f"{self.name}: {table}: {_first_line(error)}") from error
+            raise SourceError(f"{name}: cannot be read: {reason(cause, source)}") from error
 
 
 def open_catalog(source: str) -> Catalog | None:
@@ -222,7 +260,24 @@ def open_catalog(source: str) -> Catalog | None:
 
 def as_text(values: pd.Series) -> pd.Series:
     """Return a column as text, missing as None; whole floats lose their decimal point."""
-    return pd.Series([_text(value) for value in values.tolist()], index=values.index, dtype=object)
+    kind = values.dtype.pyarrow_dtype if isinstance(values.dtype, pd.ArrowDtype) else None
+    if kind is not None and pa.types.is_timestamp(kind) and kind.tz in (None, "UTC"):
+        made = _moments(values, "" if kind.tz is None else "+00:00")
+    elif kind is not None and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        texts = values.astype(pd.ArrowDtype(pa.string())).tolist()
+        made = [text if isinstance(text, str) else None for text in texts]
+    else:
+        made = [_text(value) for value in values.tolist()]
+    return pd.Series(made, index=values.index, dtype=object)
+
+
+def _moments(values: pd.Series, zone: str) -> list[str | None]:
+    """Return instants as ISO 8601, with fractions of a second only where there are any."""
+    stamps = values.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
+    whole = stamps == stamps.astype("datetime64[s]")
+    texts = np.datetime_as_string(stamps, unit="s").astype(object)
+    texts[~whole] = np.datetime_as_string(stamps[~whole], unit="us")
+    return [None if text == "NaT" else f"{text}{zone}" for text in texts]
 
 
 def _text(value: Any) -> str | None:

@@ -13,11 +13,18 @@ from history.mapping.declaration import Cell, Mapping
 from history.mapping.names import plain
 
 _ISO = re.compile(r"^(\d{4}-\d{2}-\d{2})[T ](\d{1,2}):(\d{2})(.*)$")
+_READY = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:[\d.]+)?(Z|[+-]\d{2}:\d{2})?$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _NUMBER = re.compile(
-    r"^\(?[-+]?[^\d(.,+-]*([-+]?[\d.,'\u00a0\u202f ]*\d)\s*([KMB]?)[^\d]*\)?$", re.I
+    r"^\(?[-+\u2212]?[^\d(.,+\u2212-]*([-+\u2212]?[\d.,'\u00a0\u202f ]*\d)"
+    r"\s*([KMB](?![A-Za-z])|mio|million|mn|bn|billion|)[^\d]*$",
+    re.I,
 )
-_POWERS = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9}
+_MINUS = ("-", "\u2212")
+# A letter alone: KRW and MXN are currencies.
+_POWERS = {"": 1.0, "K": 1e3, "B": 1e9, "BN": 1e9, "BILLION": 1e9} | dict.fromkeys(
+    ("M", "MN", "MIO", "MILLION"), 1e6
+)
 _BRACES = re.compile(r"\{([^{}]+)\}")
 
 
@@ -84,13 +91,21 @@ def _mapped(values: pd.Series, cell: Cell) -> pd.Series:
 
 def _filled(template: str, frame: pd.DataFrame) -> pd.Series:
     names = _BRACES.findall(template)
-    columns = [_column(frame, name).tolist() for name in names]
+    columns = [[_same(each) for each in _column(frame, name).tolist()] for name in names]
     shape = _BRACES.sub("{}", template)
     rows = zip(*columns, strict=True) if columns else [()] * len(frame)
     made = [
         shape.format(*row) if all(isinstance(each, str) for each in row) else None for row in rows
     ]
     return pd.Series(made, index=frame.index, dtype=object)
+
+
+def _same(value: object) -> object:
+    """Return a time in one notation, so that an id is the same wherever its table lies."""
+    if not isinstance(value, str) or not _ISO.match(value):
+        return value
+    text = re.sub(r"(\.\d*?)0+(?=$|Z|[+-])", r"\1", _time(value, ()))
+    return re.sub(r"\.?(Z|[+-]00:?00|)$", "", text)
 
 
 def _latest(columns: Sequence[pd.Series]) -> pd.Series:
@@ -118,8 +133,11 @@ def _is_date(value: str | None) -> bool:
 
 def times(values: pd.Series, mapping: Mapping) -> pd.Series:
     """Return times as ISO 8601 text; dates without a time of day stay dates."""
-    distinct = {value: _time(value, mapping.time_formats) for value in set(values.dropna())}
-    return values.map(distinct, na_action="ignore").astype(object).where(values.notna(), None)
+    given = values.tolist()
+    others = {each for each in given if isinstance(each, str) and not _READY.match(each)}
+    read = {each: _time(each, mapping.time_formats) for each in others}
+    made = [read.get(each, each) if isinstance(each, str) else None for each in given]
+    return pd.Series(made, index=values.index, dtype=object)
 
 
 @lru_cache(maxsize=4096)
@@ -176,6 +194,7 @@ def _decimal_mark(digits: Sequence[str], default: str) -> str:
 
 def _number(value: str, digits: str, power: str, mark: str) -> float:
     other = "," if mark == "." else "."
-    clean = re.sub(r"['\u00a0\u202f ]", "", digits).replace(other, "").replace(mark, ".")
-    negative = value.startswith(("(", "-")) and not clean.startswith("-")
-    return (-1.0 if negative else 1.0) * float(clean) * _POWERS[power.upper()]
+    clean = re.sub(r"['\u00a0\u202f +\u2212-]", "", digits).replace(other, "").replace(mark, ".")
+    bare = value.strip()
+    signed = digits.startswith(_MINUS) or bare.startswith(("(", *_MINUS)) or bare.endswith(_MINUS)
+    return (-1.0 if signed else 1.0) * float(clean) * _POWERS[power.upper()]

@@ -6,10 +6,11 @@ import difflib
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from history.errors import SourceError
 from history.tables import TABLES
+from settings.settings import SettingsError, check_zone
 
 
 class MappingError(SourceError):
@@ -108,6 +109,8 @@ class Rule(_Part):
     columns : how each canonical column is made.
     fixed : columns of leads or accounts that never change after creation: attributes. All others
         that are neither personal nor hindsight are kept as current-only.
+    needs : columns that the table must have for the rule to be meant, where tables of one name come
+        in several shapes.
     optional : whether the source may lack the table; a rule that no vendor's mapping has must say
         so itself.
     wide : rows are versions of whole records; into the attribute history goes each field that
@@ -122,6 +125,7 @@ class Rule(_Part):
     unless: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     columns: dict[str, Cell]
     fixed: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     optional: bool = True
     wide: bool = False
     truth: str = ""
@@ -215,6 +219,14 @@ class Mapping(_Part):
     rules: tuple[Rule, ...] = Field(min_length=1)
     unused: dict[str, str] = Field(default_factory=dict)
     loose: bool = False
+
+    @field_validator("timezone", "assumed_timezone")
+    @classmethod
+    def _zone(cls, name: str | None) -> str | None:
+        try:
+            return check_zone(name)
+        except SettingsError as error:  # which pydantic tells of with the entry's name
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _has_leads(self) -> Mapping:

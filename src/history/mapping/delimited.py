@@ -10,6 +10,8 @@ import pandas as pd
 
 from history.errors import SourceError
 
+_START = 1 << 16
+
 
 def read_delimited(file: Path) -> pd.DataFrame:
     """Read a CSV file, all of it as text.
@@ -35,8 +37,9 @@ def read_delimited(file: Path) -> pd.DataFrame:
 def header(file: Path) -> list[str]:
     """Return the names of a CSV file's columns."""
     with file.open("rb") as opened:
-        start = _decoded(opened.read(1 << 16))
-    return next(csv.reader(io.StringIO(start), delimiter=_delimiter(start)), [])
+        start = opened.read(_START)
+    text = _decoded(start, cut=file.stat().st_size > len(start))
+    return next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), [])
 
 
 def decoded(file: Path) -> str:
@@ -44,15 +47,28 @@ def decoded(file: Path) -> str:
     return _decoded(file.read_bytes())
 
 
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="ignore")
+def _decoded(content: bytes, *, cut: bool = False) -> str:
+    """Return bytes as text; those of a file's start may end within a letter."""
+    wide = _wide(content)
+    if wide is not None:
+        return content.decode(wide, errors="ignore")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.end >= len(content) - 3:  # a letter cut in half at the end of what was read
+        if cut and error.end >= len(content) - 3:
             return content[: error.start].decode("utf-8-sig")
         return content.decode("cp1252", errors="replace")
+
+
+def _wide(content: bytes) -> str | None:
+    """Return which UTF-16 bytes are in, by their mark or by every second one being empty."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    start = content[:1000]
+    for name, empty in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
+        if len(empty) > 3 and empty.count(0) > 0.8 * len(empty):
+            return name
+    return None
 
 
 def _delimiter(text: str) -> str:

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from history.extract import Extract, RawTable
+from history.extract import Extract, RawTable, Reading
 from history.mapping.catalog import Catalog
 from history.mapping.cells import key, make_cell
 from history.mapping.checks import check_columns, check_leads
-from history.mapping.declaration import Mapping, Rule
+from history.mapping.declaration import Mapping, MappingError, Rule
 from history.mapping.identity import deleted_leads, merged_leads
 from history.mapping.names import attribute_name, matches, plain
+from history.mapping.own import check_cursor
 from history.mapping.progress import Marks, instants
 from history.mapping.source_rows import SourceRows
 from history.tables import TABLES
 
+_MANY = 20
 _HISTORIES = {"lead": "leads", "account": "accounts"}
 
 
@@ -32,6 +34,7 @@ class _Made:
     notes: list[str] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
     spoken: list[tuple[str, pd.Series]] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
 
 
 def mapping_digest(mapping: Mapping) -> str:
@@ -40,7 +43,11 @@ def mapping_digest(mapping: Mapping) -> str:
 
 
 def apply(
-    mapping: Mapping, catalog: Catalog, timezone: str | None, before: Marks | None = None
+    mapping: Mapping,
+    catalog: Catalog,
+    timezone: str | None,
+    before: Marks | None = None,
+    now: pd.Timestamp | None = None,
 ) -> Extract:
     """Read a source by a mapping.
 
@@ -53,13 +60,15 @@ def apply(
     catalog : where they lie.
     timezone : the zone of times that carry none, where the source does not fix it.
     before : what an earlier reading has seen; everything is read where missing.
+    now : this instant, to know sync times of the future by; all are believed where missing.
 
     Raises
     ------
     MappingError : the mapping does not fit the source; the message says where and what to do.
     """
-    rows = SourceRows(catalog, mapping, before or Marks())
+    rows = SourceRows(catalog, mapping, before or Marks(), now)
     made = _Made()
+    check_cursor(mapping, catalog)
     merged = merged_leads(rows, mapping)
     gone = deleted_leads(rows, mapping, merged)
     histories = _entities_with_history(rows, mapping)
@@ -72,7 +81,8 @@ def apply(
     if timezone is None and mapping.timezone is None and zone is not None:
         made.notes.append(f"times carry no zone and were read as {zone}; --timezone names another")
     tables = {name: _together(name, made, catalog) for name in TABLES if name in made.frames}
-    tables = {name: _last_versions(name, table) for name, table in tables.items()}
+    tables = {name: _last_versions(name, table, made) for name, table in tables.items()}
+    made.notes += rows.notes
     made.notes += check_leads(
         tables, made.spoken, mapping, catalog, merged=merged, partial=bool(rows.before.cursors)
     )
@@ -92,6 +102,8 @@ def apply(
         gone=gone,
         marks=_marks(rows, made, mapping).as_json() if mapping.cursor else None,
         partial=bool(rows.before.cursors),
+        readings=tuple(made.readings),
+        unread=_unread(rows, mapping),
     )
 
 
@@ -117,13 +129,19 @@ def _take(
                 or matches(f"property_{name}", (*mapping.hindsight, *mapping.personal))
             )
         )
+        rows.left["fields that are never read"] += int(secret.sum())
         canonical = canonical[~secret.astype(bool)]
-    canonical = _named(rule, canonical, frame, made)
-    canonical = _happened(rule, canonical, rows, made)
+    canonical = _named(rule, canonical, frame, made, rows.left, mapping)
+    happened = _happened(rule, canonical, rows, made)
+    rows.left["after the last sync"] += len(canonical) - len(happened)
+    canonical = happened
+    origin = rows.table(rule.from_) or rule.from_
+    left = {why: count for why, count in rows.left.items() if count}
+    made.readings.append(Reading(origin, rule.into, rows.there, len(canonical), left))
     if rule.into != "leads" and "lead_id" in canonical.columns:
-        made.spoken.append((rows.table(rule.from_) or rule.from_, canonical["lead_id"]))
+        made.spoken.append((origin, canonical["lead_id"]))
     made.frames.setdefault(rule.into, []).append(canonical)
-    made.origins.setdefault(rule.into, []).append(rows.table(rule.from_) or rule.from_)
+    made.origins.setdefault(rule.into, []).append(origin)
 
 
 def _field(name: str) -> str:
@@ -176,12 +194,20 @@ def _attributes(
     return attributes
 
 
-def _named(rule: Rule, canonical: pd.DataFrame, frame: pd.DataFrame, made: _Made) -> pd.DataFrame:
+def _named(
+    rule: Rule,
+    canonical: pd.DataFrame,
+    frame: pd.DataFrame,
+    made: _Made,
+    left: Counter[str],
+    mapping: Mapping,
+) -> pd.DataFrame:
     """Leave out rows that concern no lead, and rows whose word the mapping does not know."""
     key_column = "entity_id" if rule.into == "attribute_history" else None
     key_column = "lead_id" if "lead_id" in canonical.columns else key_column
     if key_column is not None and rule.into not in ("leads", "accounts"):
         without = canonical[key_column].isna()
+        left["name no lead"] += int(without.sum())
         if without.any():
             made.notes.append(
                 f"{rule.from_}: {int(without.sum()):,} of {len(canonical):,} rows name no lead "
@@ -197,11 +223,19 @@ def _named(rule: Rule, canonical: pd.DataFrame, frame: pd.DataFrame, made: _Made
             source = frame.loc[canonical.index[unknown]]
             said = make_words(cell.sources, cell.template, source)
             words = ", ".join(f"{word!r} {count:,}" for word, count in said.most_common(5))
+            if unknown.all() and len(unknown) >= _MANY and not mapping.loose:
+                raise MappingError(
+                    f"mapping {mapping.name!r}, {rule.into} from {rule.from_!r}: {name}: the map "
+                    f"knows none of the {len(unknown):,} rows' words ({words}); map another "
+                    "column, or put the words that you use into the map"
+                )
             made.notes.append(
                 f"{rule.from_}: {int(unknown.sum()):,} rows have a {name} that the mapping does "
                 f"not know and were not read: {words}"
             )
+            left[f"{name} not known"] += int(unknown.sum())
             canonical, silent = canonical[~unknown], silent[~unknown]
+        left[f"{name} that says nothing"] += int(silent.sum())
         canonical = canonical[~silent]
     return canonical
 
@@ -242,12 +276,29 @@ def _together(name: str, made: _Made, catalog: Catalog) -> RawTable:
     return RawTable(whole, f"{catalog.name}: {', '.join(origins)}")
 
 
-def _last_versions(name: str, table: RawTable) -> RawTable:
+def _last_versions(name: str, table: RawTable, made: _Made) -> RawTable:
     """Keep one version of each row: the last one."""
     frame, own = table.frame, TABLES[name].key
     if own in frame.columns:
-        frame = frame[~frame[own].duplicated(keep="last") | frame[own].isna()]
+        again = frame[own].duplicated(keep="last") & frame[own].notna()
+        if again.any():
+            made.notes.append(
+                f"{name}: {int(again.sum()):,} rows have an id that comes again, such as "
+                f"{frame.loc[again, own].iloc[0]!r}; the last one counts"
+            )
+        frame = frame[~again]
     return replace(table, frame=frame.reset_index(drop=True))
+
+
+def _unread(rows: SourceRows, mapping: Mapping) -> tuple[str, ...]:
+    """Return the tables of the source that the mapping does not mention."""
+    named = [rule.from_ for rule in mapping.rules]
+    named += [merge.from_ for merge in mapping.merges]
+    named += [deletion.from_ for deletion in mapping.deletions]
+    named += [join.table for rule in mapping.rules for join in rule.join]
+    named += list(mapping.unused)
+    known = {rows.table(name) for name in named}
+    return tuple(table for table in rows.catalog.tables if table not in known)
 
 
 def _entities_with_history(rows: SourceRows, mapping: Mapping) -> set[str]:
@@ -257,6 +308,7 @@ def _entities_with_history(rows: SourceRows, mapping: Mapping) -> set[str]:
         for rule in mapping.rules
         if rule.into == "attribute_history"
         and rows.table(rule.from_) is not None
+        and rows.meant(rule)
         and rule.columns["entity"].value in _HISTORIES
     }
 

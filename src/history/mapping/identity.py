@@ -9,7 +9,7 @@ from history.mapping.cells import key
 from history.mapping.declaration import Mapping
 from history.mapping.source_rows import SourceRows, chosen, marked_deleted
 
-_ID = re.compile(r"[0-9A-Za-z_-]+")
+_ID = re.compile(r"[^\s,;\[\]\"']+")
 
 
 def merged_leads(rows: SourceRows, mapping: Mapping) -> dict[str, str]:

@@ -10,9 +10,10 @@ import difflib
 
 import pandas as pd
 
+from history.mapping.catalog import Catalog
 from history.mapping.cells import key
 from history.mapping.declaration import Mapping, MappingError, Rule
-from history.mapping.names import attribute_name, matches
+from history.mapping.names import attribute_name, matches, plain
 from history.mapping.vendors import vendor_mapping, vendor_names
 
 
@@ -61,6 +62,23 @@ def check(rule: Rule, frame: pd.DataFrame, where: str, mapping: Mapping) -> None
             raise no_column(where, "fixed", pattern, frame)
 
 
+def check_cursor(mapping: Mapping, catalog: Catalog) -> None:
+    """See that some table has the sync column that an installation named.
+
+    Raises
+    ------
+    MappingError : none has it.
+    """
+    usual = {vendor_mapping(name).cursor for name in vendor_names()}
+    if mapping.cursor is None or mapping.cursor in usual:
+        return
+    if not any(plain(mapping.cursor) in catalog.columns(table) for table in catalog.tables):
+        raise MappingError(
+            f"mapping {mapping.name!r}: cursor: no table has a column {mapping.cursor!r}; name the "
+            "one that tells when a row was last synced, or take the entry out"
+        )
+
+
 def no_column(where: str, entry: str, name: str, frame: pd.DataFrame) -> MappingError:
     """Return what is to be said about a column that is not there."""
     near = difflib.get_close_matches(key(name), list(frame.columns), 1)
@@ -70,11 +88,16 @@ def no_column(where: str, entry: str, name: str, frame: pd.DataFrame) -> Mapping
 
 
 def _shipped(rule: Rule, mapping: Mapping) -> list[Rule]:
-    """Return the rules of the vendor's own mapping that read the same table into the same."""
-    if mapping.name not in vendor_names():
-        return []
+    """Return the rules of the vendor's own mapping that read the same table into the same.
+
+    A vendor's mapping that was written down and got another name is known by its signature.
+    """
+    known = vendor_names()
+    vendors = [mapping.name] if mapping.name in known else known
     return [
         each
-        for each in vendor_mapping(mapping.name).rules
+        for vendor in vendors
+        if vendor == mapping.name or vendor_mapping(vendor).signature == mapping.signature
+        for each in vendor_mapping(vendor).rules
         if (each.into, each.from_) == (rule.into, rule.from_)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -28,6 +28,13 @@ class Marks:
     cursors: Dict[str, pd.Timestamp] = field(default_factory=dict)
     digests: Dict[str, str] = field(default_factory=dict)
     overlap: pd.Timedelta = OVERLAP
+
+    def until(self, now: pd.Timestamp | None) -> Marks:
+        """Return the marks without those of the future, which a wrong clock has left."""
+        if now is None:
+            return self
+        known = {name: at for name, at in self.cursors.items() if at <= now + self.overlap}
+        return replace(self, cursors=known)
 
     def as_json(self) -> dict[str, Any]:
         """Return the marks as JSON data."""
@@ -55,7 +62,12 @@ def digest(frame: pd.DataFrame) -> str:
 
 def instants(values: pd.Series) -> pd.Series:
     """Return sync times as instants; they are in UTC where they carry no zone."""
-    clean = values.astype("str").str.replace(r"\s*UTC$", "+00:00", regex=True)
-    clean = clean.str.replace(r"([T ])(\d):", r"\g<1>0\2:", regex=True)
-    parsed = pd.to_datetime(clean, utc=True, format="ISO8601", errors="coerce")
+    parsed = pd.to_datetime(values.astype("str"), utc=True, format="ISO8601", errors="coerce")
+    unread = parsed.isna() & values.notna()
+    if unread.any():
+        clean = values[unread].astype("str").str.replace(r"\s*UTC$", "+00:00", regex=True)
+        clean = clean.str.replace(r"([T ])(\d):", r"\g<1>0\2:", regex=True)
+        read = pd.to_datetime(clean, utc=True, format="ISO8601", errors="coerce")
+        parsed = parsed.dt.as_unit("us")
+        parsed[unread] = read.dt.as_unit("us")
     return parsed.dt.as_unit("us")

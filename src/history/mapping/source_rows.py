@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -24,12 +25,19 @@ class SourceRows:
     catalog : where the tables lie.
     mapping : what is read of them.
     before : what an earlier reading has seen; nothing, for all rows.
+    now : this instant; sync times much later than it are no sync times.
     """
 
-    def __init__(self, catalog: Catalog, mapping: Mapping, before: Marks) -> None:
+    def __init__(
+        self, catalog: Catalog, mapping: Mapping, before: Marks, now: pd.Timestamp | None = None
+    ) -> None:
         self.catalog = catalog
         self.mapping = mapping
-        self.before = before
+        self.before = before.until(now)
+        self._latest = None if now is None else now + before.overlap
+        self.notes: list[str] = []
+        self.left: Counter[str] = Counter()
+        self.there = 0
         self.seen: dict[str, pd.Timestamp] = {}
         self.digests: dict[str, str] = {}
         self._frames: dict[tuple[str, str | None], pd.DataFrame] = {}
@@ -41,6 +49,11 @@ class SourceRows:
     def has(self, table: str, column: str) -> bool:
         """Tell whether a table of the source has a column."""
         return plain(column) in self.catalog.columns(table)
+
+    def meant(self, rule: Rule) -> bool:
+        """Tell whether a rule is for a table of the shape that the source has."""
+        table = self.table(rule.from_)
+        return table is None or all(self.has(table, column) for column in rule.needs)
 
     def whole(self, name: str) -> pd.DataFrame | None:
         """Return all rows of a table, or None where the source lacks it."""
@@ -61,6 +74,8 @@ class SourceRows:
         if table is None:
             self._check_absent(rule.from_, optional=may_lack_its_table(rule, self.mapping))
             return None
+        if not self.meant(rule):
+            return None
         joined: list[tuple[Join, pd.DataFrame]] = []
         for join in rule.join:
             other = self.whole(join.table)
@@ -69,24 +84,40 @@ class SourceRows:
                     continue
                 self._check_absent(join.table, optional=may_lack_its_table(rule, self.mapping))
                 return None
-            self.digests[plain(join.table)] = digest(other)
-            joined.append((join, chosen(other, join.where, {}, self.mapping.deleted)))
-        since = self._since(table, [join.table for join, _ in joined])
-        frame = chosen(self._read(table, since), rule.where, rule.unless, self.mapping.deleted)
+            partner = used_of(chosen(other, join.where, {}, self.mapping.deleted), join, rule)
+            self.digests[self._partner(rule, join)] = digest(partner)
+            joined.append((join, partner))
+        since = self._since(table, [self._partner(rule, join) for join, _ in joined])
+        frame = self._counted(self._read(table, since), rule)
         for join, other in joined:
             frame = joined_with(frame, join, other)
         return frame
+
+    def _counted(self, frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+        """Return the rows that a rule wants, and keep how many it does not."""
+        alive = chosen(frame, {}, {}, self.mapping.deleted)
+        wanted = chosen(alive, rule.where, rule.unless, ())
+        self.there = len(frame)
+        self.left = Counter(
+            {
+                "deleted there": len(frame) - len(alive),
+                "not wanted by `where` and `unless`": len(alive) - len(wanted),
+            }
+        )
+        return wanted
 
     def end(self) -> pd.Timestamp | None:
         """Return until when the source is synced, where it tells."""
         known = [*self.seen.values(), *self.before.cursors.values()]
         return max(known) if known else None
 
+    def _partner(self, rule: Rule, join: Join) -> str:
+        """Return under which name the digest of a joined table is kept: each rule uses its own."""
+        return f"{self.mapping.rules.index(rule)} {plain(join.table)}"
+
     def _since(self, table: str, partners: list[str]) -> pd.Timestamp | None:
         before = self.before.cursors.get(plain(table))
-        changed = any(
-            self.digests[plain(name)] != self.before.digests.get(plain(name)) for name in partners
-        )
+        changed = any(self.digests[name] != self.before.digests.get(name) for name in partners)
         cursor = self.mapping.cursor
         if before is None or changed or cursor is None or not self.has(table, cursor):
             return None
@@ -99,8 +130,10 @@ class SourceRows:
             return self._frames[table, mark]
         frame = self.catalog.read(table, cursor if since is not None else None, mark)
         if cursor is not None and cursor in frame.columns:
-            stamps = instants(frame[cursor])
+            stamps = self._believed(table, instants(frame[cursor]))
             if since is not None:
+                if not (stamps >= since + self.before.overlap).any():
+                    return self._refilled(table)
                 new = (stamps.isna() | (stamps >= since)).to_numpy()
                 frame, stamps = frame[new].reset_index(drop=True), stamps[new]
             if stamps.notna().any():
@@ -108,6 +141,28 @@ class SourceRows:
                 self.seen[plain(table)] = max(latest, self.seen.get(plain(table), latest))
         self._frames[table, mark] = blanked(frame, self.mapping)
         return self._frames[table, mark]
+
+    def _refilled(self, table: str) -> pd.DataFrame:
+        """Read all of a table that has lost the row that its mark came from.
+
+        It was filled anew, or a clock was set back: what is new may stand before the mark.
+        """
+        self.notes.append(f"{table}: was filled anew since the last reading, and is read whole")
+        return self._read(table, None)
+
+    def _believed(self, table: str, stamps: pd.Series) -> pd.Series:
+        """Return sync times without those of the future, which would hide all rows after them."""
+        late = pd.Series(data=False, index=stamps.index)
+        if self._latest is not None:
+            late = (stamps > self._latest).fillna(value=False)
+        if late.any():
+            said = (
+                f"{table}: {int(late.sum()):,} rows were synced in the future, such as on "
+                f"{stamps[late].iloc[0]:%Y-%m-%d}; they are read every time, and say nothing of "
+                "how far the source is complete"
+            )
+            self.notes += [] if said in self.notes else [said]
+        return stamps.mask(late)
 
     def _check_absent(self, name: str, *, optional: bool) -> None:
         if optional:
@@ -126,8 +181,24 @@ def blanked(frame: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
     empty = {word.casefold() for word in mapping.placeholders}
     if not empty:
         return frame
-    holes = frame.map(lambda each: isinstance(each, str) and each.casefold() in empty)
-    return frame.astype(object).mask(holes.astype(bool), None)
+    filled = {name: _without(frame[name], empty) for name in frame.columns}
+    return pd.DataFrame(filled, index=frame.index, columns=frame.columns)
+
+
+def _without(values: pd.Series, words: set[str]) -> pd.Series:
+    """Return text without words of any case."""
+    found = _spelled(values, words)
+    if not found:
+        return values
+    kept = [None if each in found else each for each in values.tolist()]
+    return pd.Series(kept, index=values.index, dtype=object)
+
+
+def _spelled(values: pd.Series, words: Collection[str]) -> set[str]:
+    """Return how words, given in folded case, are spelled in a column."""
+    longest = max(map(len, words), default=0) * 3
+    distinct = (each for each in set(values.tolist()) if isinstance(each, str))
+    return {each for each in distinct if len(each) <= longest and each.casefold() in words}
 
 
 def chosen(
@@ -153,6 +224,19 @@ def marked_deleted(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     for column in columns:
         gone |= _among(frame, column, ("true", "1", "t", "yes"))
     return frame[gone]
+
+
+def used_of(other: pd.DataFrame, join: Join, rule: Rule) -> pd.DataFrame:
+    """Return the columns of a joined table that a rule uses; all where one of them is missing.
+
+    A change of the others is no news to the rule.
+    """
+    named = [name for cell in rule.columns.values() for name in cell.named]
+    named += [name for each in rule.join for names in each.on for name in names.split("|")]
+    table = f"{plain(join.table)}."
+    used = {key(name).removeprefix(table) for name in named if key(name).startswith(table)}
+    used |= {plain(name) for name in join.on.values()}
+    return other[[name for name in other.columns if name in used]] if used <= set(other) else other
 
 
 def joined_with(frame: pd.DataFrame, join: Join, other: pd.DataFrame) -> pd.DataFrame:
@@ -181,5 +265,5 @@ def joined_with(frame: pd.DataFrame, join: Join, other: pd.DataFrame) -> pd.Data
 def _among(frame: pd.DataFrame, column: str, words: tuple[str, ...]) -> pd.Series:
     if key(column) not in frame.columns:
         return pd.Series(data=False, index=frame.index)
-    wanted = {word.casefold() for word in words}
-    return frame[key(column)].map(lambda each: isinstance(each, str) and each.casefold() in wanted)
+    found = _spelled(frame[key(column)], {word.casefold() for word in words})
+    return frame[key(column)].isin(found) & bool(found)

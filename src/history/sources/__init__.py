@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from history.addresses import shown
 from history.errors import SourceError
 from history.extract import Extract, RawTable
 from history.sources import bpic2012, files, leadforge, learning365, mapped, sql
 
-__all__ = ["FORMATS", "Extract", "RawTable", "Reader", "read", "recognise"]
+__all__ = ["FORMATS", "Extract", "RawTable", "Reader", "check_there", "read", "recognise"]
 
 
 class Reader(Protocol):
@@ -53,6 +54,17 @@ def read(source: str | Path, format: str | None = None, timezone: str | None = N
     return recognise(source, format).read(str(source), timezone)
 
 
+def check_there(source: str) -> None:
+    """See that a source that is no database is on the disk.
+
+    Raises
+    ------
+    SourceError : there is no such file or folder.
+    """
+    if "://" not in source and not Path(source).exists():
+        raise SourceError(f"{shown(source)}: there is no such file or folder")
+
+
 def recognise(source: str | Path, format: str | None = None) -> Reader:
     """Return the reader of a source.
 
@@ -68,14 +80,13 @@ def recognise(source: str | Path, format: str | None = None) -> Reader:
     known = ", ".join(FORMATS)
     if format is not None and format not in FORMATS:
         raise SourceError(f"unknown format {format!r}; the formats are {known}")
-    if "://" not in text and not Path(text).exists():
-        raise SourceError(f"{text}: there is no such file or folder")
+    check_there(text)
     if format is not None:
         return FORMATS[format]
     for reader in FORMATS.values():
         if reader.recognises(text):
             return reader
     raise SourceError(
-        f"{text}: not recognised as any of {known}; a canonical folder holds leads.csv or "
+        f"{shown(text)}: not recognised as any of {known}; a canonical folder holds leads.csv or "
         "leads.parquet, and --format names the reader of anything else"
     )

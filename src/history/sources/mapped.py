@@ -6,6 +6,8 @@ from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from history.errors import SourceError
 from history.extract import Extract
 from history.mapping import vendor_mapping, vendor_names
@@ -39,6 +41,24 @@ class MappedReader:
         catalog = _opened(source)
         return catalog is not None and fits(self.mapping, catalog)
 
+    def why_not(self, source: str) -> str:
+        """Return in words what a source lacks of the mapping's signature."""
+        catalog = _opened(source)
+        if not self.mapping.signature:
+            return f"the mapping {self.FORMAT!r} has no signature: name it with --format"
+        for table, columns in self.mapping.signature.items():
+            found = None if catalog is None else catalog.find(table, self.mapping.affixes)
+            if catalog is None or found is None:
+                return f"the mapping {self.FORMAT!r} is for sources with the table {table!r}"
+            absent = [name for name in columns if plain(name) not in catalog.columns(found)]
+            if absent:
+                there = ", ".join(catalog.columns(found)[:20]) or "no columns"
+                return (
+                    f"the mapping {self.FORMAT!r} is for sources whose table {table!r} has the "
+                    f"column {absent[0]!r} (found {there})"
+                )
+        return f"the mapping {self.FORMAT!r} fits"
+
     def read(self, source: str, timezone: str | None) -> Extract:
         """Read all of it.
 
@@ -48,17 +68,28 @@ class MappedReader:
         """
         return read_mapped(source, self.mapping, timezone)
 
-    def read_new(self, source: str, timezone: str | None, marks: Dict[str, Any] | None) -> Extract:
+    def read_new(
+        self,
+        source: str,
+        timezone: str | None,
+        marks: Dict[str, Any] | None,
+        now: pd.Timestamp | None = None,
+    ) -> Extract:
         """Read what is new since these marks, with an overlap; everything where there are none.
 
-        Marks of another mapping do not count: what was read by it is read again.
+        Marks of another mapping do not count: what was read by it is read again. Nor do those that
+        lie after `now`: a wrong clock has left them.
         """
         before = marks_from(marks, mapping_digest(self.mapping))
-        return read_mapped(source, self.mapping, timezone, before)
+        return read_mapped(source, self.mapping, timezone, before, now)
 
 
 def read_mapped(
-    source: str, mapping: Mapping, timezone: str | None, before: Marks | None = None
+    source: str,
+    mapping: Mapping,
+    timezone: str | None,
+    before: Marks | None = None,
+    now: pd.Timestamp | None = None,
 ) -> Extract:
     """Read a source by a mapping.
 
@@ -68,6 +99,7 @@ def read_mapped(
     mapping : what becomes of its tables.
     timezone : the zone of times that carry none.
     before : what an earlier reading has seen.
+    now : this instant.
 
     Raises
     ------
@@ -79,7 +111,7 @@ def read_mapped(
             f"{source}: expected a folder of CSV or Parquet files, a .duckdb, .db or .sqlite "
             "file, or a database URL"
         )
-    return apply(mapping, catalog, timezone, before)
+    return apply(mapping, catalog, timezone, before, now)
 
 
 def source_name(source: str) -> str:

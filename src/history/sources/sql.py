@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, inspect, select, table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from history.addresses import patient, reason, shown
 from history.errors import SourceError
 from history.extract import Extract, RawTable
 from history.tables import TABLES
@@ -31,14 +32,11 @@ def read(source: str, timezone: str | None) -> Extract:
     """
     del timezone  # the store applies it
     source = source if "://" in source else f"sqlite:///{source}"
+    name = shown(source)
     try:
-        url = make_url(source)
-        engine = create_engine(url)
-    except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        raise SourceError(
-            f"{source.rsplit('@', maxsplit=1)[-1]}: no usable database URL: {error}"
-        ) from error
-    name = url.render_as_string(hide_password=True)
+        engine = create_engine(patient(make_url(source)))
+    except (ArgumentError, SQLAlchemyError, ImportError, ValueError, TypeError) as error:
+        raise SourceError(f"{name}: no usable database URL: {reason(error, source)}") from error
     try:
         with engine.connect() as connection:
             inspector = inspect(connection)
@@ -52,8 +50,8 @@ def read(source: str, timezone: str | None) -> Extract:
                 if known in there
             }
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise SourceError(f"{name}: cannot be read: {cause}") from error
+        cause = getattr(error, "orig", None) or error
+        raise SourceError(f"{name}: cannot be read: {reason(cause, source)}") from error
     finally:
         engine.dispose()
     if "leads" not in tables:

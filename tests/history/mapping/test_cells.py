@@ -77,3 +77,30 @@ def test_an_id_of_several_columns_needs_all_of_them():
     frame = pd.DataFrame({"a": ["1", None], "b": ["2", "2"]})
     made = make_cell(Cell(template="{a}-{b}"), frame, MAPPING, time=False)
     assert made.tolist() == ["1-2", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("100 KRW", 100.0),
+        ("500 MXN", 500.0),
+        ("9 BRL", 9.0),
+        ("1.5 Mio. EUR", 1_500_000.0),
+        ("2 bn", 2_000_000_000.0),
+        ("\u22125", -5.0),
+        ("12.50-", -12.5),
+        ("(1,234.50)", -1234.5),
+        ("-$3", -3.0),
+    ],
+)
+def test_currencies_are_no_powers_and_every_minus_counts(text, number):
+    assert numbers(pd.Series([text, "0.25"]), ".").tolist()[0] == number
+
+
+def test_an_id_made_of_a_time_is_the_same_wherever_its_table_lies():
+    cell = Cell(template="deal-{at}")
+    spelled = ["2024-01-01 09:30:00", "2024-01-01T09:30:00Z", "2024-01-01T09:30:00.000000+00:00"]
+    made = make_cell(
+        cell, pd.DataFrame({"at": [*spelled, "2024-01-01 09:30:00.250"]}), MAPPING, time=False
+    )
+    assert made.tolist() == ["deal-2024-01-01T09:30:00"] * 3 + ["deal-2024-01-01T09:30:00.25"]

@@ -98,6 +98,8 @@ def test_words_that_mean_nothing_are_named(changes, words):
             },
             "none of the 4 rows names a known lead",
         ),
+        ({"timezone": "Mars/Base"}, "timezone: 'Mars/Base' is no time zone"),
+        ({"cursor": "loaded"}, "cursor: no table has a column 'loaded'"),
         ({"outcomes": {"from": "contact_history"}}, "did you mean 'contact_property_history'"),
         ({"outcomes": outcome(reason="sourse")}, "reason: there is no column 'sourse'"),
         ({"outcomes": outcome(reason=["name", "nam"])}, "'nam'; did you mean 'name'"),

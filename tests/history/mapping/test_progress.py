@@ -19,7 +19,7 @@ HUBSPOT = MappedReader("hubspot")
 
 def take(store: Store, source: str):
     marks = store.marks("hubspot", source_name(source))
-    return store.ingest(HUBSPOT.read_new(source, None, marks), now=NOW)
+    return store.ingest(HUBSPOT.read_new(source, None, marks, NOW), now=NOW)
 
 
 @pytest.fixture
@@ -134,3 +134,57 @@ def test_reading_step_by_step_equals_reading_once(tmp_path_factory, days):
     once = open_store(f"sqlite:///{folder}/once.db")
     take(once, source)
     assert stepwise.history().digest() == once.history().digest()
+
+
+def engagements(store: Store) -> set[str]:
+    return set(store.history().engagements["engagement_id"])
+
+
+def with_events(*events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    tables = warehouse.tables()
+    tables["email_event"] = pd.concat([tables["email_event"], *events])
+    return tables
+
+
+def test_a_sync_time_of_the_future_hides_nothing_that_comes_after_it(tmp_path, store):
+    """One row by a clock that is wrong: the mark, and the end of the history, stay believable."""
+    wrong = event("e8", "2099-01-01 00:00:00")
+    source = warehouse.as_sqlite(tmp_path / "w.db", with_events(wrong))
+    report = take(store, source)
+    assert any("1 rows were synced in the future, such as on 2099-01-01" in n for n in report.notes)
+    assert store.history().observed_until < NOW
+    warehouse.as_sqlite(tmp_path / "w.db", with_events(wrong, event("e9", LATER)))
+    take(store, source)
+    assert {"email-e8", "email-e9"} <= engagements(store)
+
+
+def test_a_table_that_was_filled_anew_under_an_older_clock_is_read_whole(tmp_path, store):
+    source = warehouse.as_sqlite(tmp_path / "w.db", with_events(event("e8", LATER)))
+    take(store, source)
+    old = event("e9", "2024-01-01 00:00:00")
+    warehouse.as_sqlite(tmp_path / "w.db", with_events(old))
+    report = take(store, source)
+    assert any("email_event: was filled anew" in note for note in report.notes)
+    assert "email-e9" in engagements(store)
+
+
+def test_a_table_that_loses_its_sync_column_is_read_whole(tmp_path, store):
+    source = warehouse.as_sqlite(tmp_path / "w.db", warehouse.tables())
+    take(store, source)
+    tables = with_events(event("e9", "2024-01-01 00:00:00"))
+    tables["email_event"] = tables["email_event"].drop(columns="_fivetran_synced")
+    warehouse.as_sqlite(tmp_path / "w.db", tables)
+    take(store, source)
+    assert "email-e9" in engagements(store)
+
+
+def test_a_contact_that_changes_in_what_no_event_uses_is_no_reason_to_read_all_events(tmp_path):
+    tables = with_events(event("e9", LATER))
+    source = warehouse.as_sqlite(tmp_path / "w.db", tables)
+    store = open_store(f"sqlite:///{tmp_path}/history.db")
+    take(store, source)
+    tables["contact"] = tables["contact"].assign(property_city="Ulm", _fivetran_synced=LATER)
+    warehouse.as_sqlite(tmp_path / "w.db", tables)
+    extract = HUBSPOT.read_new(source, None, store.marks("hubspot", source_name(source)), NOW)
+    (events,) = [each for each in extract.readings if each.origin == "email_event"]
+    assert events.rows == 1

@@ -7,7 +7,10 @@ import base64
 import hashlib
 import hmac
 import json
+import pathlib
 import re
+import sqlite3
+import threading
 import time
 
 import pandas as pd
@@ -15,8 +18,9 @@ import pytest
 from openapi_spec_validator import validate
 
 from delivery import Outbox
+from history.keys import create_key
 from serving.app import create_app
-from serving.crm import afterwards
+from serving.crm import afterwards, crm_routes
 from serving.desk import Desk
 from settings.agreement import AgreementSettings
 from settings.crm import CrmSettings
@@ -171,6 +175,67 @@ def test_what_odoo_was_promised_outlives_a_crash(crm_desk, crm_server, lead, mon
     assert crm_server.bodies == []
     afterwards.work(crm_desk)
     assert len(crm_server.bodies) == 1
+
+
+def test_odoo_is_answered_while_somebody_writes_to_the_history(crm_desk, crm_server, lead):
+    """A large source may take minutes: the record is on disk, and scored once that is over."""
+    writer = sqlite3.connect(crm_desk.store.engine.url.database, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    body = {"_id": lead, "_model": "crm.lead"}
+    app = crm_routes(crm_desk)[1].endpoint
+    app._note("crm.lead", lead)
+    app._note("crm.lead", lead)
+    folder = pathlib.Path(f"{crm_desk.store.engine.url.database}-notes")
+    assert len(list(folder.glob("*.json"))) == 1
+    writer.execute("ROLLBACK")
+    writer.close()
+    Client(create_app(crm_desk)).post("/crm/odoo?key=k", json={**body, "_id": "another"})
+    assert crm_server.told == {lead: 1}
+    assert list(folder.iterdir()) == []
+
+
+def test_many_calls_of_odoo_are_worked_through_by_one_thread(crm_desk, monkeypatch):
+    at_work, most = [], []
+
+    def slow(_desk):
+        at_work.append(1)
+        most.append(len(at_work))
+        time.sleep(0.05)
+        at_work.pop()
+
+    monkeypatch.setattr(afterwards, "work", slow)
+    worker = afterwards.Worker(crm_desk)
+    threads = [threading.Thread(target=worker.nudge) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(most) == {1}
+    assert 2 <= len(most) <= 20
+
+
+def test_what_is_no_id_does_not_hold_up_the_others(crm_desk, crm_server, lead):
+    outbox = Outbox(crm_desk.store.engine)
+    outbox.ask("odoo", "1", {"lead_id": "x" * 100_000})
+    outbox.ask("odoo", lead, {"lead_id": lead})
+    afterwards.work(crm_desk)
+    assert crm_server.told == {lead: 1}
+    assert outbox.rows().set_index("record").loc["1", "state"] == "dead"
+
+
+def test_callers_that_sign_need_no_key_and_others_do(crm_desk, lead):
+    """HubSpot and Odoo cannot send one; what they send is checked all the same."""
+    create_key(crm_desk.store, "crm", "salesforce", pd.Timestamp.now("UTC").as_unit("us"))
+    client = Client(create_app(crm_desk))
+    body = json.dumps({**ACTION, "inputFields": {"lead_id": lead}}).encode()
+    headers = signed(crm_desk, body)
+    assert client.post("/crm/hubspot/score", content=body, headers=headers).status_code == 200
+    assert client.post("/crm/hubspot/score", content=body).status_code == 401
+    webhook = {"_id": lead, "_model": "crm.lead"}
+    assert client.post("/crm/odoo?key=k", json=webhook).status_code == 200
+    assert client.post("/crm/odoo?key=wrong", json=webhook).status_code == 401
+    assert client.post("/crm/salesforce/score", json={"leadId": lead}).status_code == 401
+    assert client.post("/crm/dynamics/score", json={"msdyn_entityid": lead}).status_code == 401
 
 
 def test_the_timer_sends_what_a_crash_left(crm_desk, crm_server, lead):
