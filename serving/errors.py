@@ -9,6 +9,22 @@ class NotReadyError(ValueError):
     """No model serves yet, or no queue is made yet; the message says why and what to do."""
 
 
+class BeingMadeError(NotReadyError):
+    """What was asked for is being made for the first time.
+
+    Parameters
+    ----------
+    words : what is being made.
+    since_s : for how many seconds.
+    """
+
+    def __init__(self, words: str, since_s: float) -> None:
+        ago = f", begun {since_s:.0f} seconds ago" if since_s >= 2 else ""
+        super().__init__(f"{words} for the first time{ago}: ask again in a few seconds")
+        self.words = words
+        self.since_s = since_s
+
+
 class EmptyHistoryError(ValueError):
     """The history holds no leads yet."""
 
