@@ -201,7 +201,7 @@ def _spend(desk: Desk) -> Endpoint:
         told = reading.parsed(SpendRequest, await reading.json_body(request))
         rows = [each.model_dump() for each in told.spend]
         counts = await asyncio.to_thread(note_spend, desk.store, rows, desk.now())
-        await asyncio.to_thread(desk.ranking.reread, desk.store)
+        await asyncio.to_thread(desk.reread)
         written = Written(
             accepted=counts.accepted,
             updated=counts.updated,

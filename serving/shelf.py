@@ -153,7 +153,9 @@ class Shelf(Generic[T]):
                 if self._coming is coming:
                     self._coming = None
             expected = isinstance(error, StoreError | EmptyHistoryError)
-            _log.warning("%s, in vain: %s", self.words, error, exc_info=not expected)
+            level = logging.INFO if isinstance(error, EmptyHistoryError) else logging.WARNING
+            words = "%s, in vain: %s"
+            _log.log(level, words, self.words, error, exc_info=not expected)
             coming.set_exception(error)
         else:
             coming.set_result(made)

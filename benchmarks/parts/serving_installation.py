@@ -73,9 +73,7 @@ class Installation:
     """
 
     def __init__(self, folder: Path, history: History, learned: History | None = None) -> None:
-        self.folder = folder
-        self.store = f"sqlite:///{folder}/history.db"
-        self.tracking = f"sqlite:///{folder}/mlflow.db"
+        self._at(folder)
         self.history = history
         store = open_store(self.store)
         tables = {
@@ -87,6 +85,18 @@ class Installation:
         store.ingest(Extract("bench", tables, observed_until=until), now=until)
         store.engine.dispose()
         self.model = self._train(learned or history)
+
+    @classmethod
+    def there(cls, folder: Path) -> Installation:
+        """Return an installation that was made in a folder before, to serve it again."""
+        made = cls.__new__(cls)
+        made._at(folder)
+        return made
+
+    def _at(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = f"sqlite:///{folder}/history.db"
+        self.tracking = f"sqlite:///{folder}/mlflow.db"
 
     def _train(self, history: History) -> ConversionModel:
         features = default_features(history)

@@ -16,6 +16,7 @@ from adbc_driver_postgresql import dbapi as postgresql
 from adbc_driver_sqlite import dbapi as sqlite
 from sqlalchemy import Connection, Engine, select
 
+from history.aside import read_aside
 from history.history import UTC_MICROSECONDS
 from history.schema import STORED
 from history.tables import TABLES, Table
@@ -45,6 +46,20 @@ def _table(connection: Any, name: str) -> pd.DataFrame:
         cursor.execute(f"SELECT {columns} FROM {name}")  # noqa: S608  names of our own schema
         arrow = cursor.fetch_arrow_table()
     return _frame(TABLES[name], _typed(TABLES[name], arrow))
+
+
+def read_large_file(path: str) -> dict[str, pd.DataFrame]:
+    """Read all tables of a large SQLite file beside its writers, in a process of its own.
+
+    Raises
+    ------
+    StoreError : the file cannot be read.
+    """
+    with TemporaryDirectory() as folder:
+        found = read_aside(path, folder)
+        return {
+            name: _frame(TABLES[name], _typed(TABLES[name], found.pop(name))) for name in TABLES
+        }
 
 
 def read_beside_writers(cursor: Any) -> dict[str, pd.DataFrame]:

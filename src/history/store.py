@@ -11,6 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from history.aside import is_large
 from history.conform import conform
 from history.engine import open_engine
 from history.erasure import Receipt, erase, hold_erasures, readmit, without_erased
@@ -23,7 +24,7 @@ from history.meta import get_meta, set_meta
 from history.moved import follow
 from history.opening import prepare
 from history.personal import mark, unusable
-from history.reading import read_beside_writers, read_rows, read_tables
+from history.reading import read_beside_writers, read_large_file, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
@@ -175,8 +176,12 @@ class Store:
         """
         with self.reading() as connection:
             named, personal = unusable(connection)
-        with self.cursor() as cursor:
-            frames = read_beside_writers(cursor)
+        path = self.engine.url.database or ""
+        if self.engine.dialect.name == "sqlite" and is_large(path):
+            frames = read_large_file(path)
+        else:
+            with self.cursor() as cursor:
+                frames = read_beside_writers(cursor)
         return History.from_frames(frames, observed_until, named, personal).without_personal()
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:

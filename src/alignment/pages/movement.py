@@ -11,6 +11,7 @@ import pandas as pd
 
 from alignment.attribution import campaign_quality
 from alignment.situation import Situation
+from models import ConversionModel
 
 Floats = npt.NDArray[np.float64]
 WARNING = (
@@ -129,6 +130,17 @@ def campaigns(situation: Situation) -> pd.DataFrame:
     return campaign_quality(situation.history, situation.described, chances, situation.spend)
 
 
+def check(model: ConversionModel, focus: Focus) -> None:
+    """Make sure that the model has the feature in focus.
+
+    Raises
+    ------
+    ValueError : it has none of that name.
+    """
+    if focus.feature and focus.feature not in model.names:
+        raise ValueError(f"feature: the model has no {focus.feature[:100]!r}; see `features`")
+
+
 def as_json(situation: Situation, focus: Focus) -> dict[str, Any]:
     """Return importance as data, with how the effect of the feature in focus runs.
 
@@ -136,9 +148,7 @@ def as_json(situation: Situation, focus: Focus) -> dict[str, Any]:
     ------
     ValueError : the model has no such feature.
     """
-    known = situation.model.names
-    if focus.feature and focus.feature not in known:
-        raise ValueError(f"feature: the model has no {focus.feature[:100]!r}; see `features`")
+    check(situation.model, focus)
     run = run_of(situation, focus.feature, focus) if focus.feature else None
     return {
         "note": WARNING,
