@@ -179,7 +179,8 @@ def page(found: dict[str, object]) -> str:
         for name, (once, usually) in found["later"].items()
     ]
     scores = [
-        f"| {name} | {len(each.seconds):,} | {each.percentile(50):.1f} | {each.percentile(99):.1f} |"
+        f"| {name} | {len(each.seconds):,} | {each.percentile(50):.1f} | "
+        f"{each.percentile(99):.1f} | {each.percentile(100):.0f} |"
         for name, each in found["scores"].items()
     ]
     return "\n".join(
@@ -188,10 +189,10 @@ def page(found: dict[str, object]) -> str:
             "",
             "Made by `python benchmarks/pages_speed.py --write-docs`.",
             "",
-            f"A sample company with {found['open']:,} open leads and a year of history, one worker, "
-            f"{os.cpu_count()} shared cores of {platform.machine()}, the client on the same "
-            "machine. The queue and the pages are made behind the scenes; a page that is not there "
-            "yet says so at once and looks again by itself.",
+            f"A sample company with {found['open']:,} open leads and a year of history, one "
+            f"worker, {os.cpu_count()} shared cores of {platform.machine()}, the client on the "
+            "same machine. The queue and the pages are made behind the scenes; a page that is not "
+            "there yet says so at once and looks again by itself.",
             "",
             "After a start, from the moment that `/readyz` is green, all pages asked for in turn "
             "and scores on a connection beside them:",
@@ -208,8 +209,8 @@ def page(found: dict[str, object]) -> str:
             "",
             "Scores by id, one connection:",
             "",
-            "| | answers | p50, ms | p99, ms |",
-            "|---|---:|---:|---:|",
+            "| | answers | p50, ms | p99, ms | slowest, ms |",
+            "|---|---:|---:|---:|---:|",
             *scores,
             "",
         ]

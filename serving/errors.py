@@ -20,9 +20,10 @@ class BeingMadeError(NotReadyError):
 
     def __init__(self, words: str, since_s: float) -> None:
         ago = f", begun {since_s:.0f} seconds ago" if since_s >= 2 else ""
-        super().__init__(f"{words} for the first time{ago}: ask again in a few seconds")
+        self.told = f"{words} for the first time{ago}"
         self.words = words
         self.since_s = since_s
+        super().__init__(f"{self.told}: ask again in a few seconds")
 
 
 class EmptyHistoryError(ValueError):

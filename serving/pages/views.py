@@ -172,7 +172,7 @@ def health_page(desk: Desk, _query: Query) -> str:
     try:
         history = desk.situation().history
     except BeingMadeError as error:
-        coming = [model.Check("Queue", "good", str(error))]
+        coming = [model.Check("Queue", "good", error.told)]
     except (NotReadyError, EmptyHistoryError, StoreError) as error:
         problem = problem or str(error)
     try:
@@ -190,7 +190,7 @@ def watched(desk: Desk) -> list[model.Check]:
     try:
         report = desk.watched().report
     except BeingMadeError as error:
-        return [model.Check(_ARRIVES, "good", str(error))]
+        return [model.Check(_ARRIVES, "good", error.told)]
     lines = [
         model.Check(
             each.subject,
@@ -227,9 +227,9 @@ def being_made(error: BeingMadeError, back: str) -> str:
         "message": f"{error.words[:1].upper()}{error.words[1:]} for the first time.",
         "back": back,
         "more": (
-            f"{begun}With many leads that takes a moment after a start, and never again: later "
-            "on the last one is shown while a new one is made.",
-            "This page looks again every few seconds.",
+            f"{begun}With many leads that takes a while after the service has started. Later the "
+            "last one is shown while a new one is made.",
+            "This page looks again by itself every few seconds.",
         ),
         "bad": False,
         "again": True,

@@ -170,8 +170,8 @@ def campaign_quality(
     reached = history.outcomes[history.outcomes["stage"] == target]
     first = reached.drop_duplicates("lead_id").set_index("lead_id")
     frame["won"] = frame["lead_id"].isin(first.index)
-    frame["revenue"] = frame["lead_id"].map(first["amount"]).fillna(0.0)
-    frame["probability"] = frame["lead_id"].map(probabilities)
+    frame["revenue"] = frame["lead_id"].map(first["amount"]).astype(float).fillna(0.0)
+    frame["probability"] = frame["lead_id"].map(probabilities).astype(float)
     grouped = frame.groupby("campaign").agg(
         leads=("lead_id", "size"),
         wins=("won", "sum"),

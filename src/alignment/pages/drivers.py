@@ -79,7 +79,9 @@ def _main(found: pd.DataFrame) -> parts.Chart:
                 row["label"],
                 row["group"],
                 parts.share(row["share"]),
-                f"{100 * row['mean_abs_effect']:.2f} points",
+                parts.Figure(
+                    f"{100 * row['mean_abs_effect']:.2f} points", 100 * row["mean_abs_effect"]
+                ),
                 parts.points(row["mean_effect"]),
                 parts.money(row["money"]),
             ]
@@ -96,7 +98,7 @@ def _channels(found: pd.DataFrame) -> parts.Chart | None:
         name="channels",
         title="By channel",
         svg=charts.bars(
-            found["channel"].tolist(),
+            [parts.named(each) for each in found["channel"]],
             {"points": (100 * found["mean_abs_effect"]).tolist()},
             name="channels",
             along="mean effect, in points",
@@ -105,8 +107,10 @@ def _channels(found: pd.DataFrame) -> parts.Chart | None:
         columns=["channel", "mean effect", "leans", "money"],
         rows=[
             [
-                row["channel"],
-                f"{100 * row['mean_abs_effect']:.2f} points",
+                parts.named(row["channel"]),
+                parts.Figure(
+                    f"{100 * row['mean_abs_effect']:.2f} points", 100 * row["mean_abs_effect"]
+                ),
                 parts.points(row["mean_effect"]),
                 parts.money(row["money"]),
             ]
@@ -122,7 +126,7 @@ def _curve(situation: Situation, feature: str, focus: Focus) -> parts.Chart:
         name=f"run-{feature}".replace("_", "-"),
         title=label[:1].upper() + label[1:],
         svg=charts.bars(
-            found["value"].tolist(),
+            [parts.named(each) for each in found["value"]],
             {"points": (100 * found["effect"]).tolist()},
             name=f"run-{feature}".replace("_", "-"),
             along="effect, in points",
@@ -130,7 +134,7 @@ def _curve(situation: Situation, feature: str, focus: Focus) -> parts.Chart:
         ),
         columns=["value", "open leads", "mean effect"],
         rows=[
-            [str(row["value"]), f"{row['leads']:,}", parts.points(row["effect"])]
+            [parts.named(row["value"]), f"{row['leads']:,}", parts.points(row["effect"])]
             for row in found.to_dict("records")
         ],
     )

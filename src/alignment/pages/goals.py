@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -134,6 +135,12 @@ def _late(situation: Situation) -> dict[str, Any]:
     }
 
 
+def _whole(value: float | None, unit: str) -> float | None:
+    """Round what is counted: nobody wins half a lead."""
+    known = unit == "count" and value is not None and math.isfinite(value)
+    return float(round(value)) if known and value is not None else value
+
+
 def _teams(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = [
         {
@@ -141,7 +148,7 @@ def _teams(table: pd.DataFrame) -> list[dict[str, Any]]:
             "goal": row["goal"],
             "actual": parts.figure(row["actual"], row["unit"]),
             "target": parts.figure(row["target"], row["unit"]),
-            "due": parts.figure(row["due"], row["unit"]),
+            "due": parts.figure(_whole(row["due"], row["unit"]), row["unit"]),
             "status": row["status"],
             "filled": _filled(row["actual"], row["target"]),
         }
@@ -204,8 +211,8 @@ def _trial(situation: Situation, cut: float | None) -> dict[str, Any]:
             parts.share(row["cut"]),
             parts.number(round(row["crossed"] / part)),
             parts.number(round(row["worked"] / part)),
-            f"{row['expected_wins'] / part:.1f}",
-            f"{row['wins_since'] / part:.1f}",
+            parts.number(round(row["expected_wins"] / part, 1)),
+            parts.number(round(row["wins_since"] / part, 1)),
         ]
         for row in found.to_dict("records")
     ]
