@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from adbc_driver_sqlite import dbapi as sqlite
@@ -58,16 +59,23 @@ def read_aside(path: str, folder: str) -> dict[str, pa.Table]:
 def write(path: str, folder: str) -> None:
     """Do the reading, in the process of its own, behind everything else on the machine."""
     os.nice(_CALM)
-    with sqlite.connect(f"file:{Path(path).absolute()}?mode=ro", autocommit=False) as connection:
-        for name in TABLES:
-            columns = ", ".join(column.name for column in STORED[name].columns)
-            with connection.cursor() as cursor:
-                # A column's type is inferred from its first batch: let that be everything.
-                cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": 1 << 30})
-                cursor.execute(f"SELECT {columns} FROM {name}")  # noqa: S608  names of our schema
-                table = cursor.fetch_arrow_table()
-            with pa.ipc.new_file(f"{folder}/{name}.arrow", table.schema) as out:
-                out.write_table(table)
+    try:
+        with sqlite.connect(f"file:{Path(path).absolute()}?mode=ro", autocommit=False) as whole:
+            for name in TABLES:
+                _write_table(whole, name, f"{folder}/{name}.arrow")
+    except sqlite.Error as error:
+        raise SystemExit(str(error).splitlines()[0]) from error
+
+
+def _write_table(connection: Any, name: str, path: str) -> None:
+    columns = ", ".join(column.name for column in STORED[name].columns)
+    with connection.cursor() as cursor:
+        # A column's type is inferred from its first batch: let that be everything.
+        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": 1 << 30})
+        cursor.execute(f"SELECT {columns} FROM {name}")  # noqa: S608  names of our own schema
+        table = cursor.fetch_arrow_table()
+    with pa.ipc.new_file(path, table.schema) as out:
+        out.write_table(table)
 
 
 def _mapped(path: Path) -> pa.Table:
