@@ -74,7 +74,8 @@ def attribute(touched: pd.DataFrame) -> pd.DataFrame:
     number of converted leads with a touch.
     """
     touch = touched["touch"].astype("category")
-    names, code = touch.cat.categories.to_numpy(dtype=str), touch.cat.codes.to_numpy(np.int64)
+    names = touch.cat.categories.to_numpy(dtype=str)
+    code = touch.cat.codes.to_numpy().astype(np.int64)
     if not len(names):
         columns = ["touch", "leads", "first_touch", "last_touch", "data_driven"]
         return pd.DataFrame(columns=columns)

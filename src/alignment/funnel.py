@@ -32,25 +32,25 @@ def progress(history: History) -> pd.DataFrame:
     each rising stage, ``lost`` and ``disqualified``, NaT where not reached.
     """
     found = history.leads[["lead_id", "created_at"]].reset_index(drop=True)
-    outcomes = history.outcomes
-    lead = codes_in(pd.Index(found["lead_id"]), outcomes["lead_id"])
+    times = _first_times(history, (*RISING, "lost", "disqualified"))
+    later = np.minimum.accumulate([times[stage] for stage in RISING[::-1]], axis=0)[::-1]
+    for stage, passed in zip(RISING, later, strict=True):
+        times[stage] = np.where(times[stage] == _NEVER, passed, times[stage])
+    for stage, at in times.items():
+        known = pd.Series(pd.to_datetime(np.where(at == _NEVER, 0, at), unit="us", utc=True))
+        found[stage] = known.dt.as_unit("us").where(at != _NEVER)
+    return found
+
+
+def _first_times(history: History, stages: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """Return when each lead first reached each stage, in UTC microseconds."""
+    outcomes, count = history.outcomes, len(history.leads)
+    lead = codes_in(pd.Index(history.leads["lead_id"]), outcomes["lead_id"])
     at = microseconds(outcomes["occurred_at"])
-    for stage in (*RISING, "lost", "disqualified"):
+    found = {stage: np.full(count, _NEVER) for stage in stages}
+    for stage, times in found.items():
         rows = (outcomes["stage"] == stage).to_numpy() & (lead >= 0)
-        times = np.full(len(found), _NEVER)
         np.minimum.at(times, lead[rows], at[rows])
-        reached = pd.Series(
-            pd.to_datetime(np.where(times == _NEVER, 0, times), unit="us", utc=True)
-        )
-        found[stage] = reached.dt.as_unit("us").where(times != _NEVER)
-    later = found[list(RISING)].iloc[:, ::-1]
-    filled = later.apply(lambda column: column.astype("int64").where(column.notna(), np.inf))
-    earliest = filled.cummin(axis=1)
-    for stage in RISING:
-        times = found[stage]
-        missing = times.isna() & np.isfinite(earliest[stage])
-        passed = pd.to_datetime(earliest.loc[missing, stage].astype("int64"), unit="us", utc=True)
-        found.loc[missing, stage] = passed.dt.as_unit("us")
     return found
 
 

@@ -174,7 +174,8 @@ def _saved(cell: str) -> str:
         return f"{cell.value:.10g}"
     if _PLAIN.fullmatch(cell):
         return cell.replace(",", "")
-    return f"'{cell}" if cell[:1] in "=+-@" and cell != "-" else cell
+    harmless = cell == "-" or _SHOWN.fullmatch(cell) is not None
+    return f"'{cell}" if cell[:1] in "=+-@" and not harmless else cell
 
 
 def numeric(rows: Sequence[Sequence[Any]]) -> list[bool]:
