@@ -153,7 +153,7 @@ def reason(found: dict[str, Any]) -> dict[str, Any]:
         shown = (
             named(value)
             if isinstance(value, str)
-            else (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}")
+            else (f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}")
         )
         text = f"{found['label']}: {shown}"
     text = text[:1].upper() + text[1:]
