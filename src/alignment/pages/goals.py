@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import asdict
 from typing import Any
 
@@ -135,6 +136,12 @@ def _late(situation: Situation) -> dict[str, Any]:
     }
 
 
+def _words(row: dict[Hashable, Any]) -> str:
+    """Return the status as people say it: what still grows is not kept yet."""
+    growing = row["unit"] != "share" and row["actual"] < row["target"]
+    return "on course" if row["status"] == "kept" and growing else str(row["status"])
+
+
 def _whole(value: float | None, unit: str) -> float | None:
     """Round what is counted: nobody wins half a lead."""
     known = unit == "count" and value is not None and math.isfinite(value)
@@ -150,6 +157,7 @@ def _teams(table: pd.DataFrame) -> list[dict[str, Any]]:
             "target": parts.figure(row["target"], row["unit"]),
             "due": parts.figure(_whole(row["due"], row["unit"]), row["unit"]),
             "status": row["status"],
+            "words": _words(row),
             "filled": _filled(row["actual"], row["target"]),
         }
         for row in table.to_dict("records")
