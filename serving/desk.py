@@ -12,25 +12,21 @@ from typing import Any
 import pandas as pd
 
 from alignment.agreement import in_force
-from alignment.outlook import BACK, outlook
 from alignment.situation import Situation
 from history import History, Store, StoreError, open_store
 from history.personal import marked
 from history.reading import read_rows
 from history.rejects import Reject
-from history.score_log import read_scores
 from history.teamwork import agreements
 from history.upsert import Counts
 from models.errors import ModelError
 from models.personal import outdated
 from serving.champion import ChampionSource
-from serving.contract import LeadToScore
-from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
+from serving.errors import EmptyHistoryError, NotReadyError
 from serving.live import reading
 from serving.metrics import Meters
 from serving.prepared import Prepared, Wanted
 from serving.ranking import Ranking
-from serving.rows import records, scores_over_time, timeline
 from serving.score_log import ScoreLog
 from serving.scorer import Scorer, Served
 from serving.shadow import Shadow
@@ -40,8 +36,6 @@ from settings import Settings
 
 _LOOK_EVERY_S = 3.0
 _PATIENCE_S = 10.0
-_SHOWN = 200
-"""Past scores of a lead that are shown."""
 
 _log = logging.getLogger("smarketing.desk")
 
@@ -192,64 +186,6 @@ class Desk:
             origin=f"POST /{table} at {now.isoformat()}",
         )
 
-    def lead(self, lead_id: str) -> dict[str, Any]:
-        """Return all that is known of a lead: attributes, timeline, score, reasons, past scores.
-
-        Raises
-        ------
-        UnknownLeadError : the history does not know it.
-        """
-        now = self.now()
-        around = self.store.lead_history([lead_id], observed_until=now)
-        history = around.for_leads([lead_id])
-        if history.leads.empty:
-            raise UnknownLeadError(f"the history knows no lead {lead_id[:100]!r}")
-        # Before it is scored: what is shown does not depend on how quickly the log is written.
-        past = read_scores(self.store, lead_id=lead_id, newest=_SHOWN)
-        score = told = None
-        if self.ready:
-            wanted = LeadToScore(lead_id=lead_id)
-            top = self.settings.serving.default_reasons
-            score = self.scorer.score([(0, wanted)], top, now)[0].model_dump()
-            if score["status"] == "ok":
-                beside = self.beside(lead_id, now)
-                told = outlook(
-                    around,
-                    lead_id,
-                    self.scorer.champion.model,
-                    now=now,
-                    floors=beside["floors"],
-                    earlier=beside["earlier"],
-                ).as_dict()
-        lead = records(history.leads)[0]
-        return {
-            "lead": lead,
-            "timeline": timeline(history),
-            "score": score,
-            "outlook": told,
-            "scores": scores_over_time(past),
-        }
-
-    def beside(self, lead_id: str, now: pd.Timestamp) -> dict[str, Any]:
-        """Return what is known of a lead beside its history, as far as it is at hand.
-
-        Returns
-        -------
-        ``floors`` below which it is left, ``earlier`` (the model that scored it a week ago, where
-        that was the champion before), and ``handoffs`` (its rows of the ledger).
-        """
-        situation = self.ranking.newest
-        if situation is None:
-            return {"floors": None, "earlier": None, "handoffs": None}
-        facts, logged = situation.facts, situation.logged
-        earlier = None
-        if facts.earlier is not None:
-            since = read_scores(self.store, until=now - BACK, lead_id=lead_id, newest=1)
-            if since["model_version"].tolist() == [facts.earlier_version]:
-                earlier = facts.earlier
-        mine = None if logged is None else logged[logged["lead_id"] == lead_id]
-        return {"floors": situation.floors, "earlier": earlier, "handoffs": mine}
-
     def situation(self, patience_s: float | None = None) -> Situation:
         """Return the open leads and what both teams agreed on, as of a moment ago.
 
@@ -365,7 +301,7 @@ class Desk:
         situation = self.ranking.newest
         if situation is not None:
             return situation.history
-        if not self.store.counts()["leads"]:
+        if not self.store.counts("leads")["leads"]:
             raise EmptyHistoryError
         return self.store.live_history(self.now())
 

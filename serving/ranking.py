@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from alignment.agreement import Agreement, in_force
 from alignment.facts import Facts
-from alignment.situation import Situation, observe
+from alignment.observing import observe
+from alignment.situation import Situation
 from history import Store
 from history.assignments import assign, assignments
 from history.history import micros

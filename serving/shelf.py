@@ -21,7 +21,7 @@ from serving.errors import BeingMadeError, EmptyHistoryError
 _log = logging.getLogger("smarketing.shelf")
 
 T = TypeVar("T")
-PATIENCE_S = 0.2
+PATIENCE_S = 0.1
 """How long somebody waits for the first one before they are told that it is being made."""
 
 

@@ -18,6 +18,7 @@ from serving.errors import (
     RequestError,
     UnknownLeadError,
 )
+from serving.lead import beside
 from serving.prepared import View, Wanted
 from serving.reading import whole
 
@@ -90,7 +91,7 @@ def lead_page(
         message=message,
         bad=bad,
         me=me,
-        **desk.beside(lead_id, now),
+        **beside(desk, lead_id, now),
     )
     return render("lead", data, LINKS)
 
@@ -176,7 +177,7 @@ def health_page(desk: Desk, _query: Query) -> str:
     except (NotReadyError, EmptyHistoryError, StoreError) as error:
         problem = problem or str(error)
     try:
-        leads = desk.store.counts()["leads"] if history is None else 0
+        leads = desk.store.counts("leads")["leads"] if history is None else 0
     except StoreError as error:
         problem = problem or str(error)
     found = model.checks(history, served, desk.now(), problem, leads) + coming

@@ -23,11 +23,11 @@ from alignment.forecast import Forecast, forecast_wins, until_days
 from alignment.last_quarter import WEEKS, weekly
 from alignment.qualification import ValueCurve, grades_at, value_curve
 from alignment.worklist import worklist
-from features import FeatureEngine, FeatureMatrix, open_leads
+from features import FeatureEngine, FeatureMatrix
 from history import History
 from history.assignments import no_assignments
 from history.spend import spend_by_campaign
-from models import ConversionModel, score
+from models import ConversionModel
 from models.explanation import effects_on, reasons
 from models.scoring import grade
 from settings.agreement import AgreementSettings, GradeFloors
@@ -336,39 +336,3 @@ class Situation:
             }
             for row in ready.to_dict("records")
         ]
-
-
-def observe(
-    history: History,
-    model: ConversionModel,
-    version: str,
-    *,
-    now: pd.Timestamp,
-    grades: GradeSettings,
-    agreement: Agreement,
-    **more: Any,
-) -> Situation:
-    """Score the open leads of a history and gather what both teams need.
-
-    Parameters
-    ----------
-    history : what happened.
-    model, version : to score with.
-    now : the cutoff.
-    grades : least score of each grade, where the agreement has none.
-    agreement : in force.
-    more : further fields of `Situation`.
-
-    Raises
-    ------
-    ValueError : the history holds no lead created before `now`.
-    """
-    engine = FeatureEngine(history, model.features)
-    matrix = engine.compute(open_leads(history, now))
-    floors = agreement.grades(grades)
-    scored = score(model, matrix, grades=floors, top_reasons=0, version=version).frame
-    scored = scored.drop(columns="reasons").assign(row=np.arange(len(scored)))
-    last = f"probability_{model.horizons[-1]}d"
-    ranked = scored.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
-    kept = {"engine": engine}
-    return Situation(history, now, model, version, matrix, ranked, agreement, kept=kept, **more)

@@ -11,7 +11,6 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from history.aside import is_large
 from history.conform import conform
 from history.engine import open_engine
 from history.erasure import Receipt, erase, hold_erasures, readmit, without_erased
@@ -24,7 +23,7 @@ from history.meta import get_meta, set_meta
 from history.moved import follow
 from history.opening import prepare
 from history.personal import mark, unusable
-from history.reading import read_beside_writers, read_large_file, read_rows, read_tables
+from history.reading import read_live, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
@@ -176,12 +175,7 @@ class Store:
         """
         with self.reading() as connection:
             named, personal = unusable(connection)
-        path = self.engine.url.database or ""
-        if self.engine.dialect.name == "sqlite" and is_large(path):
-            frames = read_large_file(path)
-        else:
-            with self.cursor() as cursor:
-                frames = read_beside_writers(cursor)
+        frames = read_live(self.engine, self.cursor)
         return History.from_frames(frames, observed_until, named, personal).without_personal()
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
@@ -258,13 +252,17 @@ class Store:
             ).all()
         return pd.DataFrame(rows, columns=[column.name for column in QUARANTINE.columns])
 
-    def counts(self) -> dict[str, int]:
-        """Return how many rows each table holds."""
+    def counts(self, *names: str) -> dict[str, int]:
+        """Return how many rows tables hold.
+
+        Parameters
+        ----------
+        names : of tables; all of them, and the quarantine, where missing.
+        """
+        tables = {**STORED, "quarantine": QUARANTINE}
+        asked = {name: select(func.count()).select_from(tables[name]) for name in names or tables}
         with self.reading() as connection:
-            return {
-                name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-                for name, table in {**STORED, "quarantine": QUARANTINE}.items()
-            }
+            return {name: int(connection.execute(how).scalar_one()) for name, how in asked.items()}
 
     def sources(self) -> list[str]:
         """Return the formats of the sources that were taken in."""

@@ -21,7 +21,7 @@ def test_a_large_file_is_read_as_a_small_one_is(path, small_history, monkeypatch
     store = open_store(f"sqlite:///{path}")
     until = small_history.observed_until
     small = store.live_history(until)
-    monkeypatch.setattr("history.store.is_large", lambda _path: True)
+    monkeypatch.setattr("history.reading.is_large", lambda _path: True)
     large = store.live_history(until)
     store.close()
     assert large.digest() == small.digest()
