@@ -143,6 +143,7 @@ def together(found: list[Figures]) -> Figures:
 def run(folder: Path, leads: int) -> dict[str, object]:
     """Serve and measure."""
     made = build(folder, leads)
+    busy = os.getloadavg()[0]
     with made.serving("-m", "serving.launch", "--port", "PORT", ready="/readyz") as port:
         stop = threading.Event()
         thread, beside = scoring(port, stop)
@@ -157,7 +158,13 @@ def run(folder: Path, leads: int) -> dict[str, object]:
         thread.join()
         queue = _json(port, "/queue?limit=1")
     scores = {"while all this is made": together(beside), "afterwards": together(alone)}
-    return {"first": first, "later": later, "scores": scores, "open": queue["open_leads"]}
+    return {
+        "first": first,
+        "later": later,
+        "scores": scores,
+        "open": queue["open_leads"],
+        "busy": busy,
+    }
 
 
 def _json(port: int, path: str) -> dict[str, object]:
@@ -192,7 +199,9 @@ def page(found: dict[str, object]) -> str:
             f"A sample company with {found['open']:,} open leads and a year of history, one "
             f"worker, {os.cpu_count()} shared cores of {platform.machine()}, the client on the "
             "same machine. The queue and the pages are made behind the scenes; a page that is not "
-            "there yet says so at once and looks again by itself.",
+            "there yet says so at once and looks again by itself. The machine's load was "
+            f"{found['busy']:.1f} before the service was started: with much more than 1, others "
+            "worked beside it, and everything took longer.",
             "",
             "After a start, from the moment that `/readyz` is green, all pages asked for in turn "
             "and scores on a connection beside them:",
