@@ -54,6 +54,9 @@ class Desk:
     """
 
     patience_s = PATIENCE_S
+    """For people, who see a page meanwhile."""
+    api_patience_s = 2.0
+    """For programs, which would have to come back."""
 
     def __init__(self, settings: Settings, source: ChampionSource, url: str | None) -> None:
         self.settings = settings
@@ -201,24 +204,15 @@ class Desk:
         patience = self.patience_s if patience_s is None else patience_s
         return self.ranking.get(self.scorer, self.store, self.now, patience).situation
 
-    def shown(self, wanted: Wanted) -> Any:
-        """Return something that is shown of the situation, as it was made last.
+    def shown(self, wanted: Wanted, patience_s: float | None = None) -> Any:
+        """Return something that is shown of the situation; raises as `situation` does."""
+        patience = self.patience_s if patience_s is None else patience_s
+        return self.prepared.get(self.situation(patience), wanted, patience)
 
-        Raises
-        ------
-        NotReadyError, EmptyHistoryError, StoreError : as of `situation`, or it is being made.
-        """
-        return self.prepared.get(self.situation(), wanted, self.patience_s)
-
-    def watched(self) -> Watched:
-        """Return what the monitor found last.
-
-        Raises
-        ------
-        NotReadyError, EmptyHistoryError, StoreError : it is looking for the first time; there are
-            no leads, or no history.
-        """
-        return self.watch.get(self.store, self._history, self.now, self.patience_s)
+    def watched(self, patience_s: float | None = None) -> Watched:
+        """Return what the monitor found last; raises as `situation` does."""
+        patience = self.patience_s if patience_s is None else patience_s
+        return self.watch.get(self.store, self._history, self.now, patience)
 
     def reread(self) -> None:
         """Follow what both teams have just agreed on, or written down.

@@ -44,7 +44,8 @@ def decide(desk: Desk, rows: Sequence[dict[str, Any]]) -> int:
 
 
 def _shown(desk: Desk, key: str, make: View) -> dict[str, Any]:
-    found: dict[str, Any] = desk.shown(Wanted(f"json {key}", f"{key} is being made", make))
+    wanted = Wanted(f"json {key}", f"{key} is being made", make)
+    found: dict[str, Any] = desk.shown(wanted, desk.api_patience_s)
     return found
 
 
@@ -52,7 +53,7 @@ def _queue(desk: Desk, request: Request) -> dict[str, Any]:
     limit = reading.whole_number(request, "limit", 50, _MOST_QUEUED)
     choice = choice_of(request.query_params, limit, show="all")
     try:
-        situation = desk.situation()
+        situation = desk.situation(desk.api_patience_s)
     except EmptyHistoryError as error:
         empty = {"open_leads": 0, "total": 0, "page": 1, "pages": 1, "cut": 0.0}
         return {**empty, "leads": [], "message": str(error)}
@@ -97,7 +98,7 @@ def _goals(desk: Desk) -> dict[str, Any]:
 
 def _monitor(desk: Desk) -> dict[str, Any]:
     try:
-        return {**desk.watched().as_json(), "message": ""}
+        return {**desk.watched(desk.api_patience_s).as_json(), "message": ""}
     except EmptyHistoryError as error:
         return {
             "as_of": desk.now().isoformat(), "signals": 0, "reference_weeks": 0, "judged": False,

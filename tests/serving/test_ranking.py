@@ -30,6 +30,7 @@ def test_who_would_wait_too_long_for_the_first_ranking_is_told_so(desk, client, 
         got(ranking, desk, 0.0)
     monkeypatch.setattr(desk, "ranking", ranking)
     monkeypatch.setattr(desk, "patience_s", 0.0)
+    monkeypatch.setattr(desk, "api_patience_s", 0.0)
     shown, told, health = client.get("/"), client.get("/queue"), client.get("/pages/health")
     assert (shown.status_code, shown.headers["Refresh"]) == (200, "3")
     assert "The queue is being made for the first time." in shown.text
