@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 from parts.load import Figures, load, request
-from parts.serving_installation import Installation, attributes, wait_for
+from parts.serving_installation import Installation, attributes, make_history, wait_for
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 HERE = Path(__file__).resolve().parent
@@ -89,7 +89,7 @@ def check(figures: Figures) -> int:
 
 def run(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
     """Measure every server, one after the other."""
-    made = Installation(folder, LEADS)
+    made = Installation(folder, make_history(LEADS))
     found: dict[str, dict[str, float]] = {}
     bare = ("-m", "uvicorn", "bare_app:app", "--port", "PORT", "--no-access-log")
     path = os.pathsep.join([str(HERE / "parts"), os.environ.get("PYTHONPATH", "")])

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from alignment.agreement import Agreement, in_force
 from alignment.facts import facts_of
+from alignment.observing import observe
 from alignment.pages import drivers, funnel, goals, lead, model, render, saved_links, today
 from alignment.pages.movement import Focus
-from alignment.situation import Situation, observe
+from alignment.situation import Situation
 from history import History, Store
 from history.assignments import assignments, no_assignments
 from history.spend import spend_log

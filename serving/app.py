@@ -33,6 +33,7 @@ from serving.crm import crm_routes
 from serving.desk import Desk
 from serving.errors import COME_BACK_S, RequestError, UnknownLeadError
 from serving.guard import Guard
+from serving.lead import lead
 from serving.live import history_age
 from serving.metrics import Meters
 from serving.openapi import openapi_document
@@ -59,7 +60,7 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     doorman = Doorman(None if desk.url is None else lambda: desk.store)
     document = orjson.dumps(openapi_document(desk.settings.serving.max_leads))
     reads: dict[str, Callable[[Request], Any]] = {
-        "/leads/{lead_id:path}": lambda request: desk.lead(request.path_params["lead_id"]),
+        "/leads/{lead_id:path}": lambda request: lead(desk, request.path_params["lead_id"]),
         **answers_of(desk),
         "/model": lambda _: desk.about(),
         "/readyz/details": lambda _: readiness(desk),
@@ -139,7 +140,7 @@ def _spend(desk: Desk) -> Endpoint:
         told = reading.parsed(SpendRequest, await reading.json_body(request))
         rows = [each.model_dump() for each in told.spend]
         counts = await asyncio.to_thread(note_spend, desk.store, rows, desk.now())
-        await asyncio.to_thread(desk.ranking.reread, desk.store)
+        await asyncio.to_thread(desk.reread)
         written = Written(
             accepted=counts.accepted,
             updated=counts.updated,

@@ -6,41 +6,36 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 
 from alignment.agreement import in_force
-from alignment.outlook import BACK, outlook
 from alignment.situation import Situation
-from history import Store, StoreError, open_store
-from history.history import micros
+from history import History, Store, StoreError, open_store
 from history.personal import marked
 from history.reading import read_rows
 from history.rejects import Reject
-from history.score_log import read_scores
 from history.teamwork import agreements
 from history.upsert import Counts
 from models.errors import ModelError
 from models.personal import outdated
 from serving.champion import ChampionSource
-from serving.contract import LeadToScore
-from serving.errors import EmptyHistoryError, NotReadyError, UnknownLeadError
+from serving.errors import EmptyHistoryError, NotReadyError
 from serving.live import reading
 from serving.metrics import Meters
+from serving.prepared import Prepared, Wanted
 from serving.ranking import Ranking
-from serving.rows import records, scores_over_time, timeline
 from serving.score_log import ScoreLog
 from serving.scorer import Scorer, Served
 from serving.shadow import Shadow
-from serving.watch import Watch
+from serving.shelf import PATIENCE_S, Worker
+from serving.watch import Watch, Watched
 from settings import Settings
 
 _LOOK_EVERY_S = 3.0
 _PATIENCE_S = 10.0
-_SHOWN = 200
-"""Past scores of a lead that are shown."""
 
 _log = logging.getLogger("smarketing.desk")
 
@@ -58,30 +53,41 @@ class Desk:
     url : of the live history; None where there is none.
     """
 
+    patience_s = PATIENCE_S
+    """For people, who see a page meanwhile."""
+    api_patience_s = 2.0
+    """For programs, which would have to come back."""
+
     def __init__(self, settings: Settings, source: ChampionSource, url: str | None) -> None:
         self.settings = settings
         self.source = source
         self.url = url
         self.problem = "the service is starting: the champion has not been looked for yet"
-        self.ranking = Ranking(settings, source.facts)
-        self.watch = Watch(settings)
+        self._workers = slow, quick = Worker("queue"), Worker("pages")
+        self.prepared = Prepared(quick)
+        self.ranking = Ranking(settings, source.facts, slow, self._ranked)
+        self.watch = Watch(settings, slow)
         self.meters = Meters()
         self.shadow = Shadow(source)
         self.score_log = None if url is None else self._make_score_log()
         self._scorer: Scorer | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
+        self._opened = False
         self._closed = threading.Event()
 
     def open(self) -> None:
         """Look for the champion now, and again every few seconds until `close`."""
+        self._opened = True
         self.look()
+        self._rank_early()
         threading.Thread(target=self._watch, name="champion", daemon=True).start()
-        threading.Thread(target=self._rank_early, name="queue", daemon=True).start()
 
     def close(self) -> None:
         """Stop looking, write the scores that are waiting, and let go of the store."""
         self._closed.set()
+        for worker in self._workers:
+            worker.close()
         if self.score_log is not None:
             self.score_log.close()
         if self._store is not None:
@@ -143,6 +149,7 @@ class Desk:
             if scorer is None or (scorer.champion.version, scorer.personal) != (version, personal):
                 self._scorer = scorer = self._make_scorer(personal)
                 self.ranking.forget()
+                self.prepared.forget()
             self.heed()
             self.shadow.look()
             self._warn(outdated(scorer.champion.model, version, personal))
@@ -186,72 +193,44 @@ class Desk:
             origin=f"POST /{table} at {now.isoformat()}",
         )
 
-    def lead(self, lead_id: str) -> dict[str, Any]:
-        """Return all that is known of a lead: attributes, timeline, score, reasons, past scores.
-
-        Raises
-        ------
-        UnknownLeadError : the history does not know it.
-        """
-        now = self.now()
-        around = self.store.lead_history([lead_id], observed_until=now)
-        history = around.for_leads([lead_id])
-        if history.leads.empty:
-            raise UnknownLeadError(f"the history knows no lead {lead_id[:100]!r}")
-        # Before it is scored: what is shown does not depend on how quickly the log is written.
-        past = read_scores(self.store, lead_id=lead_id, newest=_SHOWN)
-        score = told = None
-        if self.ready:
-            wanted = LeadToScore(lead_id=lead_id)
-            top = self.settings.serving.default_reasons
-            score = asdict(self.scorer.score([(0, wanted)], top, micros(now))[0])
-            if score["status"] == "ok":
-                beside = self.beside(lead_id, now)
-                told = outlook(
-                    around,
-                    lead_id,
-                    self.scorer.champion.model,
-                    now=now,
-                    floors=beside["floors"],
-                    earlier=beside["earlier"],
-                ).as_dict()
-        lead = records(history.leads)[0]
-        return {
-            "lead": lead,
-            "timeline": timeline(history),
-            "score": score,
-            "outlook": told,
-            "scores": scores_over_time(past),
-        }
-
-    def beside(self, lead_id: str, now: pd.Timestamp) -> dict[str, Any]:
-        """Return what is known of a lead beside its history, as far as it is at hand.
-
-        Returns
-        -------
-        ``floors`` below which it is left, ``earlier`` (the model that scored it a week ago, where
-        that was the champion before), and ``handoffs`` (its rows of the ledger).
-        """
-        situation = self.ranking.newest
-        if situation is None:
-            return {"floors": None, "earlier": None, "handoffs": None}
-        facts, logged = situation.facts, situation.logged
-        earlier = None
-        if facts.earlier is not None:
-            since = read_scores(self.store, until=now - BACK, lead_id=lead_id, newest=1)
-            if since["model_version"].tolist() == [facts.earlier_version]:
-                earlier = facts.earlier
-        mine = None if logged is None else logged[logged["lead_id"] == lead_id]
-        return {"floors": situation.floors, "earlier": earlier, "handoffs": mine}
-
-    def situation(self) -> Situation:
+    def situation(self, patience_s: float | None = None) -> Situation:
         """Return the open leads and what both teams agreed on, as of a moment ago.
 
+        Parameters
+        ----------
+        patience_s : how long to wait for the first one; a moment where missing.
+
         Raises
         ------
-        NotReadyError, EmptyHistoryError, StoreError : no champion, no leads, or no history.
+        NotReadyError, EmptyHistoryError, StoreError : no champion or no queue yet, no leads, or
+            no history.
         """
-        return self.ranking.get(self.scorer, self.store, self.now).situation
+        patience = self.patience_s if patience_s is None else patience_s
+        return self.ranking.get(self.scorer, self.store, self.now, patience).situation
+
+    def shown(self, wanted: Wanted, patience_s: float | None = None) -> Any:
+        """Return something that is shown of the situation; raises as `situation` does."""
+        patience = self.patience_s if patience_s is None else patience_s
+        return self.prepared.get(self.situation(patience), wanted, patience)
+
+    def watched(self, patience_s: float | None = None) -> Watched:
+        """Return what the monitor found last; raises as `situation` does."""
+        patience = self.patience_s if patience_s is None else patience_s
+        return self.watch.get(self.store, self._history, self.now, patience)
+
+    def reread(self) -> None:
+        """Follow what both teams have just agreed on, or written down.
+
+        Raises
+        ------
+        StoreError : the store cannot be read.
+        """
+        self.heed()
+        self.ranking.reread(self.store)
+        self.prepared.forget()
+        situation = self.ranking.newest
+        if situation is not None and self._opened:
+            self.prepared.prepare(situation)
 
     def about(self) -> dict[str, Any]:
         """Return what the model is, or why there is none."""
@@ -301,11 +280,28 @@ class Desk:
         self.problem = problem
 
     def _rank_early(self) -> None:
-        """Make the first queue before somebody waits for it."""
+        """Have the first queue made before somebody asks for it."""
         try:
-            _ = self.situation().worklist
+            self.situation(0.0)
         except (NotReadyError, EmptyHistoryError, StoreError) as error:
             _log.info("no queue yet: %s", error)
+
+    def _ranked(self, situation: Situation) -> None:
+        """Have made what people look at first, and let the monitor look."""
+        if not self._opened:
+            return
+        self.prepared.prepare(situation)
+        with suppress(NotReadyError):
+            self.watch.get(self.store, self._history, self.now, 0.0)
+
+    def _history(self) -> History:
+        """Return what happened, without reading it again where the queue has just done so."""
+        situation = self.ranking.newest
+        if situation is not None:
+            return situation.history
+        if not self.store.counts("leads")["leads"]:
+            raise EmptyHistoryError
+        return self.store.live_history(self.now())
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_EVERY_S):

@@ -32,6 +32,23 @@ class NotReadyError(RequestError):
         super().__init__(503, message, {"Retry-After": str(COME_BACK_S)})
 
 
+class BeingMadeError(NotReadyError):
+    """What was asked for is being made for the first time.
+
+    Parameters
+    ----------
+    words : what is being made.
+    since_s : for how many seconds.
+    """
+
+    def __init__(self, words: str, since_s: float) -> None:
+        ago = f", begun {since_s:.0f} seconds ago" if since_s >= 2 else ""
+        self.told = f"{words} for the first time{ago}"
+        self.words = words
+        self.since_s = since_s
+        super().__init__(f"{self.told}: ask again in a few seconds")
+
+
 class EmptyHistoryError(ValueError):
     """The history holds no leads yet."""
 

@@ -8,13 +8,14 @@ from typing import Any
 from starlette.requests import Request
 
 from alignment.pages import funnel, goals, today
-from alignment.pages.movement import WARNING, as_json
+from alignment.pages.movement import WARNING, as_json, check
 from history.teamwork import disposed_since
 from serving import reading
 from serving.desk import Desk
 from serving.errors import EmptyHistoryError, RequestError
 from serving.pages.acting import act
 from serving.pages.views import choice_of, dimension, focus_of
+from serving.prepared import View, Wanted
 
 _MOST_QUEUED = 1000
 
@@ -42,11 +43,17 @@ def decide(desk: Desk, rows: Sequence[dict[str, Any]]) -> int:
     return len(rows)
 
 
+def _shown(desk: Desk, key: str, make: View) -> dict[str, Any]:
+    wanted = Wanted(f"json {key}", f"{key} is being made", make)
+    found: dict[str, Any] = desk.shown(wanted, desk.api_patience_s)
+    return found
+
+
 def _queue(desk: Desk, request: Request) -> dict[str, Any]:
     limit = reading.whole_number(request, "limit", 50, _MOST_QUEUED)
     choice = choice_of(request.query_params, limit, show="all")
     try:
-        situation = desk.situation()
+        situation = desk.situation(desk.api_patience_s)
     except EmptyHistoryError as error:
         empty = {"open_leads": 0, "total": 0, "page": 1, "pages": 1, "cut": 0.0}
         return {**empty, "leads": [], "message": str(error)}
@@ -57,21 +64,22 @@ def _queue(desk: Desk, request: Request) -> dict[str, Any]:
 
 def _importance(desk: Desk, request: Request) -> dict[str, Any]:
     focus = focus_of(request.query_params)
+    if desk.ready:
+        try:
+            check(desk.scorer.champion.model, focus)
+        except ValueError as error:
+            raise RequestError(422, str(error)) from error
     try:
-        situation = desk.situation()
+        return _shown(desk, f"importance {focus}", lambda now: as_json(now, focus))
     except EmptyHistoryError as error:
         lists: dict[str, Any] = {"features": [], "channels": [], "run": []}
         return {"note": WARNING, **lists, "leads": 0, "message": str(error)}
-    try:
-        return as_json(situation, focus)
-    except ValueError as error:
-        raise RequestError(422, str(error)) from error
 
 
 def _funnel(desk: Desk, request: Request) -> dict[str, Any]:
     by = dimension(request.query_params)
     try:
-        return funnel.as_json(desk.situation(), by)
+        return _shown(desk, f"funnel {by}", lambda now: funnel.as_json(now, by))
     except EmptyHistoryError as error:
         lists = ("stages", "values", "months", "cohorts", "campaigns", "spend")
         empty: dict[str, Any] = {name: [] for name in lists}
@@ -80,7 +88,7 @@ def _funnel(desk: Desk, request: Request) -> dict[str, Any]:
 
 def _goals(desk: Desk) -> dict[str, Any]:
     try:
-        return goals.as_json(desk.situation())
+        return _shown(desk, "goals", goals.as_json)
     except EmptyHistoryError as error:
         return {
             "period": "", "elapsed": 0.0, "agreement": {}, "proposed": {}, "attainment": [],
@@ -90,7 +98,7 @@ def _goals(desk: Desk) -> dict[str, Any]:
 
 def _monitor(desk: Desk) -> dict[str, Any]:
     try:
-        return {**desk.watch.get(desk.store, desk.now()).as_json(), "message": ""}
+        return {**desk.watched(desk.api_patience_s).as_json(), "message": ""}
     except EmptyHistoryError as error:
         return {
             "as_of": desk.now().isoformat(), "signals": 0, "reference_weeks": 0, "judged": False,

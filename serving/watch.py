@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
-from history import Store, StoreError
+from history import History, Store
 from history.score_log import read_promises
 from monitoring import Report, monitor
 from monitoring.promises import told
 from monitoring.shadow import Comparison, compare_shadow
-from serving.errors import EmptyHistoryError
+from serving.shelf import PATIENCE_S, Shelf, Worker
 from settings import Settings
-
-_log = logging.getLogger("smarketing.watch")
 
 FRESH_S = 3600.0
 """Shares of whole weeks do not move by the minute."""
@@ -51,57 +48,55 @@ class Watched:
 
 
 class Watch:
-    """Keeps the newest look. Only the first caller waits; later ones get what there is.
+    """Keeps the newest look, which is taken behind the scenes.
 
     Parameters
     ----------
     settings : of the installation.
+    worker : takes the looks.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, worker: Worker | None = None) -> None:
         self.settings = settings
-        self._looking = threading.Lock()
-        self._watched: Watched | None = None
+        self._shelf: Shelf[Watched] = Shelf(
+            worker or Worker("monitor"), "what arrives is being looked at"
+        )
 
     @property
     def newest(self) -> Watched | None:
         """What was found last; None before the first look. Nobody waits for it."""
-        return self._watched
+        return self._shelf.newest
 
-    def get(self, store: Store, now: pd.Timestamp) -> Watched:
+    def get(
+        self,
+        store: Store,
+        history: Callable[[], History],
+        now: Callable[[], pd.Timestamp],
+        patience_s: float = PATIENCE_S,
+    ) -> Watched:
         """Return what the monitor finds, at most about an hour old.
+
+        Parameters
+        ----------
+        store : holds the score log.
+        history : gives what happened, without personal fields.
+        now : gives this instant.
+        patience_s : how long to wait for the first look.
 
         Raises
         ------
         EmptyHistoryError : there are no leads yet.
+        BeingMadeError : the first look is being taken.
         StoreError : the history cannot be read.
         """
-        watched = self._watched
-        if watched is None:
-            with self._looking:
-                if self._watched is None:
-                    self._watched = self._look(store, now)
-                return self._watched
-        if time.monotonic() - watched.made > FRESH_S:
-            threading.Thread(target=self._renew, args=(watched, store, now), daemon=True).start()
-        return watched
+        return self._shelf.get(
+            lambda: self._look(store, history(), now()),
+            lambda watched: time.monotonic() - watched.made < FRESH_S,
+            patience_s,
+        )
 
-    def _renew(self, old: Watched, store: Store, now: pd.Timestamp) -> None:
-        if not self._looking.acquire(blocking=False):
-            return
-        try:
-            if self._watched is old:
-                self._watched = self._look(store, now)
-        except (EmptyHistoryError, StoreError) as error:
-            _log.warning("the monitor could not look anew: %s", error)
-        finally:
-            self._looking.release()
-
-    def _look(self, store: Store, now: pd.Timestamp) -> Watched:
+    def _look(self, store: Store, history: History, now: pd.Timestamp) -> Watched:
         asked = self.settings.training
-        if not store.counts()["leads"]:
-            raise EmptyHistoryError
-        history = store.history(observed_until=now).without_personal()
         report = monitor(history, now, **self.settings.monitoring.model_dump())
         served = read_promises(store, horizons=asked.horizons)
         wanted: dict[str, Any] = {"horizons": asked.horizons, "target": asked.target}

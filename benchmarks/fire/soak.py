@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from parts.load import load, request
-from parts.serving_installation import Installation
+from parts.serving_installation import Installation, make_history
 
 SUSTAINED = 16
 SHED = (429, 503)
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     options, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as folder:
-        made = Installation(Path(folder), 500)
+        made = Installation(Path(folder), make_history(500))
         ids = made.history.leads["lead_id"].tolist()
         one = [
             request("/score", json.dumps({"leads": [{"lead_id": each}]}).encode()) for each in ids

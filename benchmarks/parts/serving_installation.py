@@ -68,27 +68,39 @@ class Installation:
     Parameters
     ----------
     folder : empty.
-    leads : of the history.
+    history : that is served.
+    learned : from which the champion learns; the same history where missing.
     """
 
-    def __init__(self, folder: Path, leads: int) -> None:
-        self.folder = folder
-        self.store = f"sqlite:///{folder}/history.db"
-        self.tracking = f"sqlite:///{folder}/mlflow.db"
-        self.history = make_history(leads)
+    def __init__(self, folder: Path, history: History, learned: History | None = None) -> None:
+        self._at(folder)
+        self.history = history
         store = open_store(self.store)
         tables = {
             name: RawTable(frame.assign(outcome_id=[f"O{n}" for n in range(len(frame))])
                            if name == "outcomes" else frame, name)
-            for name, frame in self.history.frames().items() if len(frame)
+            for name, frame in history.frames().items() if len(frame)
         }  # fmt: skip
-        store.ingest(Extract("bench", tables, observed_until=NOW), now=NOW)
+        until = history.observed_until
+        store.ingest(Extract("bench", tables, observed_until=until), now=until)
         store.engine.dispose()
-        self.model = self._train()
+        self.model = self._train(learned or history)
 
-    def _train(self) -> ConversionModel:
-        features = default_features(self.history)
-        training_set = build_training_set(self.history, features, ages=(3, 30))
+    @classmethod
+    def there(cls, folder: Path) -> Installation:
+        """Return an installation that was made in a folder before, to serve it again."""
+        made = cls.__new__(cls)
+        made._at(folder)
+        return made
+
+    def _at(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = f"sqlite:///{folder}/history.db"
+        self.tracking = f"sqlite:///{folder}/mlflow.db"
+
+    def _train(self, history: History) -> ConversionModel:
+        features = default_features(history)
+        training_set = build_training_set(history, features, ages=(3, 30))
         tuned = tune(training_set, trials=2, folds=2, min_conversions=10)
         registry = Registry(self.tracking, f"{self.folder}/artifacts")
         words = {"who": "benchmark", "why": "to be measured", "now": NOW}

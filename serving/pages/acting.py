@@ -17,6 +17,8 @@ from serving.errors import RequestError
 
 Form = Mapping[str, str]
 _MOST_TEXT = 500
+_PATIENCE_S = 10.0
+"""Who has filled in a form waits rather than fills it in again."""
 
 
 def act(desk: Desk, row: Mapping[str, Any], seen: int) -> int:
@@ -75,7 +77,7 @@ def agree_by_form(desk: Desk, form: Form) -> str:
     AgreementError, ValueError : a field cannot stand.
     ConflictError : another version was agreed on meanwhile.
     """
-    situation = desk.situation()
+    situation = desk.situation(_PATIENCE_S)
     written = terms_of(new_terms(situation, dict(form)))
     rules(written)
     terms = situation.solved(written)
@@ -87,8 +89,7 @@ def agree_by_form(desk: Desk, form: Form) -> str:
         seen=_seen(form),
         now=desk.now(),
     )
-    desk.heed()
-    desk.ranking.reread(desk.store)
+    desk.reread()
     return f"Version {version} of the agreement holds from now on."
 
 
@@ -100,7 +101,7 @@ def adopt_by_form(desk: Desk, form: Form) -> str:
     ValueError : they do not speak for it.
     ConflictError : another version was agreed on meanwhile.
     """
-    situation = desk.situation()
+    situation = desk.situation(_PATIENCE_S)
     content, entry = adoption(situation, form.get("rule", ""))
     terms = terms_of(content)
     agree(
@@ -112,8 +113,7 @@ def adopt_by_form(desk: Desk, form: Form) -> str:
         now=desk.now(),
         changed=entry,
     )
-    desk.heed()
-    desk.ranking.reread(desk.store)
+    desk.reread()
     return f"Adopted: {entry['changed']}."
 
 
@@ -127,7 +127,7 @@ def spend_by_form(desk: Desk, form: Form) -> str:
     told = {name: form.get(name, "").strip() for name in ("campaign", "day", "amount", "who")}
     row = reading.parsed(Spend, {**told, "amount": told["amount"].replace(",", "")})
     counts = note_spend(desk.store, [row.model_dump()], desk.now())
-    desk.ranking.reread(desk.store)
+    desk.reread()
     if counts.duplicate:
         return "That was written down already."
     return f"{row.amount:,.2f} on {row.campaign} is written down."

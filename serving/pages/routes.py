@@ -13,7 +13,13 @@ from starlette.routing import Route
 
 from history.errors import ConflictError, StoreError
 from serving.desk import Desk
-from serving.errors import EmptyHistoryError, NotReadyError, RequestError, UnknownLeadError
+from serving.errors import (
+    BeingMadeError,
+    EmptyHistoryError,
+    NotReadyError,
+    RequestError,
+    UnknownLeadError,
+)
 from serving.pages import acting, views
 from serving.pages.headers import HEADERS
 from serving.pages.views import PAGES
@@ -23,13 +29,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_NAME = 200
 _YEAR_S = 365 * 86_400
 _MOST_BYTES = 256 * 1024
+_AGAIN_S = "3"
+"""Browsers look again after so many seconds. A header: nothing on the page needs a script."""
 _SIGN_OUT = b'action="/signout" hidden>'
 """Pages are kept for all who look; this alone on them depends on who does."""
 
 
 def routes(desk: Desk) -> list[Route]:
     """Return the routes of all pages."""
-    desk.ranking.prepare = partial(views.prepare, desk)
+    desk.prepared.first = partial(views.looked_at_first, desk)
     shown: list[tuple[str, str, Endpoint]] = [
         ("GET", "/", _today(desk)),
         *(("GET", path, _show(desk, page)) for path, page in PAGES.items()),
@@ -104,7 +112,7 @@ def _acted(desk: Desk, lead_id: str, form: acting.Form, me: str) -> str | tuple[
         return views.lead_page(desk, lead_id, str(error), bad=True, me=me), 409
     except RequestError as error:
         return views.lead_page(desk, lead_id, str(error), bad=True, me=me), error.status
-    if not desk.ready:
+    if desk.ranking.newest is None:
         return views.lead_page(desk, lead_id, message, me=me)
     return views.today_page(desk, {"owner": me}, message, me=me)
 
@@ -141,21 +149,28 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in found.items()}
 
 
-async def _answer(work: Callable[[], str | tuple[str, int]], back: str = "/") -> Response:
+async def _answer(work: Callable[[], str | tuple[str, int]], back: str = "") -> Response:
     """Do the work in a thread; whatever is wrong is a page too, that says so in words."""
+    headers = HEADERS
     try:
         made = await asyncio.to_thread(work)
+    except BeingMadeError as error:
+        again = f"{_AGAIN_S}; url={back}" if back else _AGAIN_S
+        made, headers = views.being_made(error, back), HEADERS | {"Refresh": again}
     except (NotReadyError, EmptyHistoryError) as error:
         made = views.notice("Nothing to show yet", str(error))
     except UnknownLeadError as error:
         made = views.notice("No such lead", str(error), bad=True), 404
     except ConflictError as error:
-        made = views.notice("Somebody was quicker", str(error), back=back, bad=True), 409
+        made = views.notice("Somebody was quicker", str(error), back=back or "/", bad=True), 409
     except StoreError as error:
         made = views.notice("The history cannot be read", str(error), bad=True), 503
     except RequestError as error:
-        made = views.notice("That does not go", str(error), back=back, bad=True), error.status
+        made = (
+            views.notice("That does not go", str(error), back=back or "/", bad=True),
+            error.status,
+        )
     except ValueError as error:
-        made = views.notice("That does not go", str(error), back=back, bad=True), 422
+        made = views.notice("That does not go", str(error), back=back or "/", bad=True), 422
     text, status = made if isinstance(made, tuple) else (made, 200)
-    return HTMLResponse(text, status, headers=HEADERS)
+    return HTMLResponse(text, status, headers=headers)

@@ -11,12 +11,19 @@ from alignment.situation import Situation
 from history import StoreError
 from history.teamwork import disposed_since, disposition_counts
 from serving.desk import Desk
-from serving.errors import EmptyHistoryError, NotReadyError, RequestError, UnknownLeadError
+from serving.errors import (
+    BeingMadeError,
+    EmptyHistoryError,
+    NotReadyError,
+    RequestError,
+    UnknownLeadError,
+)
+from serving.lead import beside
+from serving.prepared import View, Wanted
 from serving.reading import whole
 
 Query = Mapping[str, str]
 LINKS = served_links()
-_MOST_KEPT = 200
 _MOST_PAGES = 1_000_000
 
 
@@ -84,21 +91,24 @@ def lead_page(
         message=message,
         bad=bad,
         me=me,
-        **desk.beside(lead_id, now),
+        **beside(desk, lead_id, now),
     )
     return render("lead", data, LINKS)
 
 
-def prepare(desk: Desk, old: Situation, new: Situation) -> None:
-    """Make the pages that take longest again, where somebody has looked at them."""
-    for key, name, view in (_drivers(Focus()), _funnel("source")):
-        if f"page {key}" in old.kept:
-            _of(desk, new, key, name, view)
+def looked_at_first(desk: Desk) -> list[Wanted]:
+    """Return the pages that are made as soon as there is a queue."""
+    return [
+        _goals(desk, None),
+        _drivers(desk, Focus()),
+        _funnel(desk, "source"),
+        _wanted(desk, "model", "Model", "model", model.view),
+    ]
 
 
 def drivers_page(desk: Desk, query: Query) -> str:
     """Render What drives conversion."""
-    return _of(desk, desk.situation(), *_drivers(focus_of(query)))
+    return _text(desk, _drivers(desk, focus_of(query)))
 
 
 def funnel_page(desk: Desk, query: Query, message: str = "") -> str:
@@ -113,7 +123,7 @@ def funnel_page(desk: Desk, query: Query, message: str = "") -> str:
         situation = desk.situation()
         data = funnel.view(situation, (by,), message)
         return render("funnel", data, LINKS, foot=_foot(desk, situation))
-    return _of(desk, desk.situation(), *_funnel(by))
+    return _text(desk, _funnel(desk, by))
 
 
 def dimension(query: Query) -> str:
@@ -144,25 +154,33 @@ def goals_page(desk: Desk, query: Query, message: str = "") -> str:
             raise RequestError(422, f"cut: expected percent (got {text[:40]!r})") from error
         if not 0 <= cut <= 1:
             raise RequestError(422, f"cut: expected 0 to 100 percent (got {text[:40]!r})")
-    situation = desk.situation()
-    return render("goals", goals.view(situation, cut, message), LINKS, foot=_foot(desk, situation))
+    if message:
+        situation = desk.situation()
+        data = goals.view(situation, cut, message)
+        return render("goals", data, LINKS, foot=_foot(desk, situation))
+    return _text(desk, _goals(desk, cut))
 
 
 def model_page(desk: Desk, _query: Query) -> str:
     """Render Model."""
-    return _of(desk, desk.situation(), "model", "model", model.view)
+    return _text(desk, _wanted(desk, "model", "Model", "model", model.view))
 
 
 def health_page(desk: Desk, _query: Query) -> str:
     """Render Health, which has to work when nothing else does."""
     served = desk.scorer.champion.model if desk.ready else None
-    history, leads, problem = None, 0, desk.problem
+    history, leads, problem, coming = None, 0, desk.problem, []
     try:
-        leads = desk.store.counts()["leads"]
         history = desk.situation().history
+    except BeingMadeError as error:
+        coming = [model.Check("Queue", "good", error.told)]
     except (NotReadyError, EmptyHistoryError, StoreError) as error:
         problem = problem or str(error)
-    found = model.checks(history, served, desk.now(), problem, leads)
+    try:
+        leads = desk.store.counts("leads")["leads"] if history is None else 0
+    except StoreError as error:
+        problem = problem or str(error)
+    found = model.checks(history, served, desk.now(), problem, leads) + coming
     if history is not None:
         found += watched(desk)
     return render("health", model.health(found), LINKS)
@@ -170,7 +188,10 @@ def health_page(desk: Desk, _query: Query) -> str:
 
 def watched(desk: Desk) -> list[model.Check]:
     """Return what the monitor found as lines of Health."""
-    report = desk.watch.get(desk.store, desk.now()).report
+    try:
+        report = desk.watched().report
+    except BeingMadeError as error:
+        return [model.Check(_ARRIVES, "good", error.told)]
     lines = [
         model.Check(
             each.subject,
@@ -187,7 +208,34 @@ def watched(desk: Desk) -> list[model.Check]:
         if judged
         else f"too early to judge: {report.reference_weeks} whole weeks to compare with"
     )
-    return [model.Check("What arrives", "good" if judged else "look", words)]
+    return [model.Check(_ARRIVES, "good" if judged else "look", words)]
+
+
+_ARRIVES = "What arrives"
+
+
+def being_made(error: BeingMadeError, back: str) -> str:
+    """Render what is shown in place of a page until it is there; browsers ask again by themselves.
+
+    Parameters
+    ----------
+    error : what is being made, and since when.
+    back : where it will be; the same address where empty.
+    """
+    begun = f"It was begun {error.since_s:.0f} seconds ago. " if error.since_s >= 2 else ""
+    data: dict[str, Any] = {
+        "title": "One moment",
+        "message": f"{error.words[:1].upper()}{error.words[1:]} for the first time.",
+        "back": back,
+        "more": (
+            f"{begun}With many leads that takes a while after the service has started. Later the "
+            "last one is shown while a new one is made.",
+            "This page looks again by itself every few seconds.",
+        ),
+        "bad": False,
+        "again": True,
+    }
+    return render("notice", data, LINKS)
 
 
 def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> str:
@@ -198,6 +246,7 @@ def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> s
         "back": back,
         "more": (),
         "bad": bad,
+        "again": False,
     }
     return render("notice", data, LINKS)
 
@@ -211,24 +260,31 @@ PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
 }
 
 
-View = Callable[[Situation], dict[str, Any]]
+def _drivers(desk: Desk, focus: Focus) -> Wanted:
+    words = "What drives conversion"
+    return _wanted(desk, f"drivers {focus}", words, "drivers", lambda now: drivers.view(now, focus))
 
 
-def _drivers(focus: Focus) -> tuple[str, str, View]:
-    return f"drivers {focus}", "drivers", lambda now: drivers.view(now, focus)
+def _funnel(desk: Desk, by: str) -> Wanted:
+    return _wanted(desk, f"funnel {by}", "Funnel", "funnel", lambda now: funnel.view(now, (by,)))
 
 
-def _funnel(by: str) -> tuple[str, str, View]:
-    return f"funnel {by}", "funnel", lambda now: funnel.view(now, (by,))
+def _goals(desk: Desk, cut: float | None) -> Wanted:
+    return _wanted(desk, f"goals {cut}", "Goals", "goals", lambda now: goals.view(now, cut))
 
 
-def _of(desk: Desk, situation: Situation, key: str, name: str, view: View) -> str:
-    """Render a page once for each situation; nothing on it depends on who looks."""
+def _wanted(desk: Desk, key: str, words: str, name: str, view: View) -> Wanted:
+    """Return a page of a situation; nothing on it depends on who looks."""
+    return Wanted(
+        f"page {key}",
+        f"the page {words} is being made",
+        lambda now: render(name, view(now), LINKS, foot=_foot(desk, now)),
+    )
 
-    def make() -> str:
-        return render(name, view(situation), LINKS, foot=_foot(desk, situation))
 
-    return make() if len(situation.kept) > _MOST_KEPT else situation.once(f"page {key}", make)
+def _text(desk: Desk, wanted: Wanted) -> str:
+    text: str = desk.shown(wanted)
+    return text
 
 
 def _foot(desk: Desk, situation: Situation) -> str:

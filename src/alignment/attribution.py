@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from alignment.funnel import UNKNOWN
+from features.logs import codes_in, microseconds
 from history import History
 
 Floats = npt.NDArray[np.float64]
@@ -32,23 +34,30 @@ def paths(history: History, by: str = "channel", target: str = "won") -> pd.Data
     touches of one kind in a row are one.
     """
     touches = history.engagements
-    touches = touches[(touches["team"] != "sales") & touches[by].notna()]
-    reached = history.outcomes[history.outcomes["stage"] == target]
-    first = reached.groupby("lead_id")["occurred_at"].min()
-    end = first.reindex(touches["lead_id"].to_numpy()).set_axis(touches.index)
-    before = end.isna() | (touches["occurred_at"] <= end)
-    kept = touches[before].sort_values(["lead_id", "occurred_at"], kind="stable")
-    frame = pd.DataFrame(
+    touches = touches[((touches["team"] != "sales") & touches[by].notna()).to_numpy()]
+    reached = history.outcomes[(history.outcomes["stage"] == target).to_numpy()]
+    leads = pd.Index(history.leads["lead_id"])
+    lead = codes_in(leads, touches["lead_id"])
+    end = np.full(len(leads), _NEVER)  # of a lead that did not convert every touch counts
+    of = codes_in(leads, reached["lead_id"])
+    np.minimum.at(end, of[of >= 0], microseconds(reached["occurred_at"])[of >= 0])
+    at = microseconds(touches["occurred_at"])
+    # A history is in the order of leads and time: nothing needs to be sorted.
+    kept = np.flatnonzero((lead >= 0) & (at <= end[lead]))
+    touch = touches[by].astype("category")
+    lead, code = lead[kept], touch.cat.codes.to_numpy()[kept]
+    changed = np.append(True, (lead[1:] != lead[:-1]) | (code[1:] != code[:-1]))[: len(kept)]
+    rows = kept[changed]
+    return pd.DataFrame(
         {
-            "lead_id": kept["lead_id"].to_numpy(),
-            "touch": kept[by].astype(str).to_numpy(),
-            "converted": kept["lead_id"].isin(first.index).to_numpy(),
+            "lead_id": touches["lead_id"].iloc[rows].array,
+            "touch": touch.iloc[rows].astype("str").array,
+            "converted": end[lead[changed]] != _NEVER,
         }
     )
-    again = (frame["lead_id"] == frame["lead_id"].shift()) & (
-        frame["touch"] == frame["touch"].shift()
-    )
-    return frame[~again].reset_index(drop=True)
+
+
+_NEVER = np.iinfo(np.int64).max
 
 
 def attribute(touched: pd.DataFrame) -> pd.DataFrame:
@@ -64,23 +73,25 @@ def attribute(touched: pd.DataFrame) -> pd.DataFrame:
     wins by ``first_touch``, ``last_touch`` and ``data_driven``; each of the three sums to the
     number of converted leads with a touch.
     """
-    names, code = np.unique(touched["touch"].to_numpy(dtype=str), return_inverse=True)
+    touch = touched["touch"].astype("category")
+    names = touch.cat.categories.to_numpy(dtype=str)
+    code = touch.cat.codes.to_numpy().astype(np.int64)
     if not len(names):
         columns = ["touch", "leads", "first_touch", "last_touch", "data_driven"]
         return pd.DataFrame(columns=columns)
-    lead = touched["lead_id"].to_numpy()
+    lead = pd.factorize(touched["lead_id"])[0]
     won = touched["converted"].to_numpy(dtype=bool)
     starts = np.append(True, lead[1:] != lead[:-1])
     ends = np.append(starts[1:], True)
     count = len(names)
-    pairs = pd.DataFrame({"lead": lead, "code": code}).drop_duplicates()
+    pairs = np.unique(lead * count + code) % count
     wins = float(np.sum(ends & won))
     removal = removal_effects(transitions(code, starts, ends, won, count))
     total = removal.sum()
     frame = pd.DataFrame(
         {
             "touch": names,
-            "leads": np.bincount(pairs["code"], minlength=count),
+            "leads": np.bincount(pairs, minlength=count),
             "first_touch": np.bincount(code[starts & won], minlength=count).astype(float),
             "last_touch": np.bincount(code[ends & won], minlength=count).astype(float),
             "data_driven": wins * removal / total if total > 0 else np.zeros(count),
@@ -132,7 +143,11 @@ def removal_effects(moves: Floats) -> Floats:
 
 
 def campaign_quality(
-    history: History, probabilities: pd.Series, spend: dict[str, float], target: str = "won"
+    history: History,
+    described: pd.DataFrame,
+    probabilities: pd.Series,
+    spend: dict[str, float],
+    target: str = "won",
 ) -> pd.DataFrame:
     """Return how good the leads of each campaign are, beside what it cost.
 
@@ -141,6 +156,7 @@ def campaign_quality(
     Parameters
     ----------
     history : what happened.
+    described : the campaign of each lead, from `funnel.describe_leads`.
     probabilities : of the open leads, by lead id.
     spend : money by campaign; campaigns without are shown without.
     target : the stage that counts.
@@ -150,15 +166,13 @@ def campaign_quality(
     One row per campaign, most leads first: ``campaign``, ``leads``, ``wins``, ``win_share``,
     ``open_probability`` (mean of its open leads), ``revenue``, ``spend`` and ``cost_per_win``.
     """
-    told = history.engagements.dropna(subset=["campaign"]).drop_duplicates("lead_id")
-    frame = pd.DataFrame(
-        {"lead_id": told["lead_id"].to_numpy(), "campaign": told["campaign"].astype(str).to_numpy()}
-    )
+    told = (described["campaign"] != UNKNOWN).to_numpy()
+    frame = described.loc[told, ["lead_id", "campaign"]].reset_index(drop=True)
     reached = history.outcomes[history.outcomes["stage"] == target]
     first = reached.drop_duplicates("lead_id").set_index("lead_id")
     frame["won"] = frame["lead_id"].isin(first.index)
-    frame["revenue"] = frame["lead_id"].map(first["amount"]).fillna(0.0)
-    frame["probability"] = frame["lead_id"].map(probabilities)
+    frame["revenue"] = frame["lead_id"].map(first["amount"]).astype(float).fillna(0.0)
+    frame["probability"] = frame["lead_id"].map(probabilities).astype(float)
     grouped = frame.groupby("campaign").agg(
         leads=("lead_id", "size"),
         wins=("won", "sum"),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from features.logs import codes_in, microseconds
 from history import History
 
 RISING = ("mql", "sal", "sql", "opportunity", "won")
 _DAY = pd.Timedelta(days=1)
 _DAY_S = 86_400.0
 UNKNOWN = "(unknown)"
+_NEVER = np.iinfo(np.int64).max
 
 
 def progress(history: History) -> pd.DataFrame:
@@ -27,24 +31,26 @@ def progress(history: History) -> pd.DataFrame:
     One row per lead, in the order of `History.leads`: ``lead_id``, ``created_at``, a time for
     each rising stage, ``lost`` and ``disqualified``, NaT where not reached.
     """
-    outcomes = history.outcomes
-    first = outcomes.groupby([outcomes["lead_id"].astype(str), outcomes["stage"].astype(str)])[
-        "occurred_at"
-    ].min()
-    wide = first.unstack() if len(first) else pd.DataFrame()
     found = history.leads[["lead_id", "created_at"]].reset_index(drop=True)
-    for stage in (*RISING, "lost", "disqualified"):
-        times = wide[stage] if stage in wide else pd.Series(dtype="datetime64[us, UTC]")
-        found[stage] = times.reindex(found["lead_id"]).to_numpy(dtype="datetime64[us]")
-        found[stage] = found[stage].dt.tz_localize("UTC")
-    later = found[list(RISING)].iloc[:, ::-1]
-    filled = later.apply(lambda column: column.astype("int64").where(column.notna(), np.inf))
-    earliest = filled.cummin(axis=1)
-    for stage in RISING:
-        times = found[stage]
-        missing = times.isna() & np.isfinite(earliest[stage])
-        passed = pd.to_datetime(earliest.loc[missing, stage].astype("int64"), unit="us", utc=True)
-        found.loc[missing, stage] = passed.dt.as_unit("us")
+    times = _first_times(history, (*RISING, "lost", "disqualified"))
+    later = np.minimum.accumulate([times[stage] for stage in RISING[::-1]], axis=0)[::-1]
+    for stage, passed in zip(RISING, later, strict=True):
+        times[stage] = np.where(times[stage] == _NEVER, passed, times[stage])
+    for stage, at in times.items():
+        known = pd.Series(pd.to_datetime(np.where(at == _NEVER, 0, at), unit="us", utc=True))
+        found[stage] = known.dt.as_unit("us").where(at != _NEVER)
+    return found
+
+
+def _first_times(history: History, stages: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """Return when each lead first reached each stage, in UTC microseconds."""
+    outcomes, count = history.outcomes, len(history.leads)
+    lead = codes_in(pd.Index(history.leads["lead_id"]), outcomes["lead_id"])
+    at = microseconds(outcomes["occurred_at"])
+    found = {stage: np.full(count, _NEVER) for stage in stages}
+    for stage, times in found.items():
+        rows = (outcomes["stage"] == stage).to_numpy() & (lead >= 0)
+        np.minimum.at(times, lead[rows], at[rows])
     return found
 
 
@@ -57,6 +63,7 @@ def describe_leads(history: History) -> pd.DataFrame:
     """
     leads = history.leads
     ids = leads["lead_id"]
+    index = pd.Index(ids)
     found = pd.DataFrame({"lead_id": ids.to_numpy()})
     found["source"] = _text(leads.get("source"), len(ids))
     accounts = history.accounts.set_index("account_id")
@@ -64,12 +71,22 @@ def describe_leads(history: History) -> pd.DataFrame:
     found["segment"] = _text(
         None if industry is None else leads["account_id"].map(industry), len(ids)
     )
-    named = history.outcomes.dropna(subset=["owner"])
-    found["owner"] = _text(ids.map(named.groupby("lead_id")["owner"].last()), len(ids))
+    found["owner"] = _told(index, history.outcomes, "owner", "last")
     for name in ("channel", "campaign"):
-        told = history.engagements.dropna(subset=[name])
-        first = told.drop_duplicates("lead_id").set_index("lead_id")[name].astype(str)
-        found[name] = _text(ids.map(first), len(ids))
+        found[name] = _told(index, history.engagements, name, "first")
+    return found
+
+
+def _told(
+    index: pd.Index, events: pd.DataFrame, name: str, keep: Literal["first", "last"]
+) -> npt.NDArray[np.object_]:
+    """Return what the first or last event of each lead that names something names."""
+    named = events[name].notna().to_numpy()
+    lead = codes_in(index, events.loc[named, "lead_id"])
+    values = events.loc[named, name].to_numpy(dtype=object)
+    chosen = np.flatnonzero(~pd.Series(lead).duplicated(keep=keep).to_numpy() & (lead >= 0))
+    found = np.full(len(index), UNKNOWN, dtype=object)
+    found[lead[chosen]] = [str(each) for each in values[chosen]]
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alignment.qualification import drawn
+from features.logs import codes_in
 from history import History
 
 _HOUR_S = 3600.0
@@ -195,19 +196,16 @@ def _next_within(
     crossed: pd.DataFrame, events: pd.DataFrame, name: str, more: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return the first event of each crossing's lead after it and before its next crossing."""
-    right = pd.DataFrame(
-        {"lead_id": events["lead_id"].astype("str").array, name: events["occurred_at"].array}
-        | {each: events[each].astype(object).to_numpy() for each in more}
-    ).sort_values(name, kind="stable")
-    left = crossed[["lead_id", "handed_at", "next_at"]].reset_index()
-    left = left.sort_values("handed_at", kind="stable")
-    left["lead_id"] = left["lead_id"].astype("str")
+    left, right = _by_number(crossed, events, name)
+    right = right.join(events[list(more)].astype(object))
     found = pd.merge_asof(
-        left,
-        right,
+        left.assign(next_at=crossed["next_at"])
+        .reset_index()
+        .sort_values("handed_at", kind="stable"),
+        right.sort_values(name, kind="stable"),
         left_on="handed_at",
         right_on=name,
-        by="lead_id",
+        by="lead",
         direction="forward",
         allow_exact_matches=True,
     )
@@ -219,14 +217,30 @@ def _next_within(
 
 def _count_within(crossed: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
     """Return how many events fall into each crossing."""
-    right = crossed[["lead_id", "handed_at"]].reset_index().sort_values("handed_at", kind="stable")
-    left = pd.DataFrame(
-        {"lead_id": events["lead_id"].astype("str").array, "at": events["occurred_at"].array}
-    ).sort_values("at", kind="stable")
-    right["lead_id"] = right["lead_id"].astype("str")
-    found = pd.merge_asof(left, right, left_on="at", right_on="handed_at", by="lead_id")
+    right, left = _by_number(crossed, events, "at")
+    found = pd.merge_asof(
+        left.sort_values("at", kind="stable"),
+        right.reset_index().sort_values("handed_at", kind="stable"),
+        left_on="at",
+        right_on="handed_at",
+        by="lead",
+    )
     counts = found["index"].dropna().astype(int).value_counts()
     return counts.reindex(crossed.index, fill_value=0).astype(int)
+
+
+def _by_number(
+    crossed: pd.DataFrame, events: pd.DataFrame, name: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the leads that crossed numbers, in crossings and in what happened to them.
+
+    What happened to others is left out. Joining by numbers takes far less than joining by ids.
+    """
+    leads = pd.Index(crossed["lead_id"].unique())
+    left = crossed[["handed_at"]].assign(lead=codes_in(leads, crossed["lead_id"]).astype(np.int64))
+    lead = codes_in(leads, events["lead_id"]).astype(np.int64)
+    right = events[["occurred_at"]].rename(columns={"occurred_at": name}).assign(lead=lead)
+    return left, right[lead >= 0]
 
 
 def _states(crossed: pd.DataFrame) -> np.ndarray:

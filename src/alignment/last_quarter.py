@@ -8,7 +8,7 @@ import pandas as pd
 
 from alignment.handoff import WORKED
 from alignment.qualification import drawn
-from features import compute_features
+from features import FeatureEngine
 from features.snapshots import is_open
 from history import History
 from models import ConversionModel
@@ -19,15 +19,23 @@ _MOST_SNAPSHOTS = 150_000
 
 
 def weekly(
-    history: History, model: ConversionModel, now: pd.Timestamp, weeks: int = WEEKS
+    engine: FeatureEngine, model: ConversionModel, now: pd.Timestamp, weeks: int = WEEKS
 ) -> tuple[Floats, pd.Series, float]:
     """Score, at the start of each of the last weeks, the leads that sales did not have then.
+
+    Parameters
+    ----------
+    engine : computes the features of `model` over the history.
+    model : to score with.
+    now : the end of the last week.
+    weeks : how many.
 
     Returns
     -------
     Probabilities, shape (leads, weeks), oldest week first, NaN where a lead could not cross; the
     leads; and the share of all leads that it was computed for.
     """
+    history = engine.history
     leads = history.leads["lead_id"].astype("str")
     share = min(1.0, _MOST_SNAPSHOTS / max(1, len(leads) * weeks))
     chosen = leads[drawn(leads, share, "quarter")] if share < 1.0 else leads
@@ -47,7 +55,7 @@ def weekly(
         free = is_open(history, snapshots) & ~_with_sales(history, snapshots)
         rows, snapshots = rows[free], snapshots[free].reset_index(drop=True)
     if len(snapshots):
-        matrix = compute_features(history, snapshots, model.features)
+        matrix = engine.compute(snapshots)
         table[rows["lead"], rows["week"]] = model.probabilities(matrix.values)[:, -1]
     return table, chosen, share
 

@@ -1,7 +1,8 @@
 """What both teams look at: the open leads as they are scored now, and all that follows from it.
 
 Made anew every so often by the service, once by the report. What a page needs is computed when
-it is first asked for and then kept.
+it is first asked for and then kept. What takes long and does not hang on the agreement is in
+`kept`, and is handed on when both teams agree anew.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from alignment.forecast import Forecast, forecast_wins, until_days
 from alignment.last_quarter import WEEKS, weekly
 from alignment.qualification import ValueCurve, grades_at, value_curve
 from alignment.worklist import worklist
-from features import FeatureMatrix, compute_features, open_leads
+from features import FeatureEngine, FeatureMatrix
 from history import History
 from history.assignments import no_assignments
 from history.spend import spend_by_campaign
-from models import ConversionModel, score
+from models import ConversionModel
+from models.explanation import effects_on, reasons
 from models.scoring import grade
 from settings.agreement import AgreementSettings, GradeFloors
 from settings.settings import GradeSettings
@@ -45,7 +47,8 @@ class Situation:
     now : the instant.
     model, version : that scored.
     matrix : features of the open leads.
-    frame : their scores, as of `models.Scores`, best first.
+    frame : their scores, as of `models.Scores` but without reasons, best first; ``row`` is the
+        place in `matrix`.
     agreement : in force.
     versions : of the agreement, oldest first.
     log : what sales said and what was changed, newest first.
@@ -54,7 +57,8 @@ class Situation:
     assigned : which leads were given to whom, as of `history.assignments`.
     deal : value of a win in money; 0 when unknown.
     facts : about the model.
-    kept : what pages have computed of it.
+    top_reasons : that people are shown of a lead.
+    kept : what pages have computed of it that holds under any agreement.
     """
 
     history: History
@@ -71,6 +75,7 @@ class Situation:
     assigned: pd.DataFrame = field(default_factory=no_assignments)
     deal: float = 0.0
     facts: Facts = field(default_factory=Facts)
+    top_reasons: int = 3
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
@@ -90,15 +95,39 @@ class Situation:
         """The probability within the longest horizon, of each open lead."""
         return self.frame[f"probability_{self.horizon}d"].to_numpy(dtype=float)
 
-    @cached_property
+    @property
+    def engine(self) -> FeatureEngine:
+        """Computes the model's features at any instant of the history, which it reads once."""
+        return self.once("engine", lambda: FeatureEngine(self.history, self.model.features))
+
+    @property
+    def effects(self) -> Floats:
+        """The effect of each feature on each open lead, in points of probability."""
+        return self.once("effects", self._effects)
+
+    def _effects(self) -> Floats:
+        if self.model.kind == "prior" or not len(self.matrix):
+            return np.zeros((len(self.matrix), len(self.model.features)))
+        return effects_on(self.model, self.matrix)
+
+    def explained(self, part: pd.DataFrame) -> pd.DataFrame:
+        """Return some rows of `frame` or of the worklist with their ``reasons``.
+
+        Of all open leads they would take as long as everything else; somebody looks at few.
+        """
+        rows = part["row"].to_numpy(dtype=np.int64)
+        told = reasons(self.model, self.matrix.take(rows), self.top_reasons)
+        return part.assign(reasons=pd.Series(told, dtype=object, index=part.index))
+
+    @property
     def steps(self) -> pd.DataFrame:
         """When each lead reached each stage."""
-        return funnel.progress(self.history)
+        return self.once("steps", lambda: funnel.progress(self.history))
 
-    @cached_property
+    @property
     def described(self) -> pd.DataFrame:
         """Source, segment, owner, channel and campaign of each lead."""
-        return funnel.describe_leads(self.history)
+        return self.once("described", lambda: funnel.describe_leads(self.history))
 
     @cached_property
     def crossed(self) -> pd.DataFrame:
@@ -155,7 +184,7 @@ class Situation:
         Probabilities by lead and week (NaN where a lead could not cross), the leads, and the
         share of leads that it was computed for.
         """
-        return self.once("quarter", lambda: weekly(self.history, self.model, self.now))
+        return self.once("quarter", lambda: weekly(self.engine, self.model, self.now))
 
     @cached_property
     def curve(self) -> ValueCurve:
@@ -195,8 +224,7 @@ class Situation:
         grades : where each grade begins, where the agreement does not say so.
         teamwork : the fields that both teams write: agreement, versions, log and so on.
         """
-        kept = {"quarter": self.kept["quarter"]} if "quarter" in self.kept else {}
-        anew = replace(self, **teamwork, kept=kept)
+        anew = replace(self, **teamwork, kept=dict(self.kept))
         points = self.frame["score"].to_numpy(dtype=float)
         given = grade(points, self.probability, anew.agreement.grades(grades))
         return replace(anew, frame=self.frame.assign(grade=given))
@@ -207,9 +235,8 @@ class Situation:
         They are solved once, when both teams agree, and hold until they agree again: a grade must
         not mean another thing every day.
         """
-        kept = {"quarter": self.quarter_view}
         open_terms = terms.model_copy(update={"grades": None})
-        asked = replace(self, agreement=replace(self.agreement, terms=open_terms), kept=kept)
+        asked = replace(self, agreement=replace(self.agreement, terms=open_terms))
         return open_terms.model_copy(update={"grades": asked.grades})
 
     @cached_property
@@ -226,6 +253,20 @@ class Situation:
         (dispositions so far).
         """
         return worklist(self)
+
+    @cached_property
+    def waiting(self) -> npt.NDArray[np.bool_]:
+        """Which rows of the worklist wait for sales, or are about to."""
+        return self.worklist["state"].isin(["waiting", "ready"]).to_numpy()
+
+    @cached_property
+    def names(self) -> dict[str, list[str]]:
+        """The owners, campaigns and sources of the worklist."""
+        work = self.worklist
+        return {
+            name: sorted({str(each) for each in work[name].unique()} - {funnel.UNKNOWN})
+            for name in ("owner", "campaign", "source")
+        }
 
     @cached_property
     def assigning_now(self) -> list[dict[str, Any]]:
@@ -278,7 +319,7 @@ class Situation:
     @cached_property
     def crossing_now(self) -> list[dict[str, Any]]:
         """Rows for the ledger: leads that the policy hands over at this instant."""
-        ready = self.worklist[self.worklist["state"] == "ready"]
+        ready = self.explained(self.worklist[self.worklist["state"] == "ready"])
         return [
             {
                 "lead_id": row["lead_id"],
@@ -295,38 +336,3 @@ class Situation:
             }
             for row in ready.to_dict("records")
         ]
-
-
-def observe(
-    history: History,
-    model: ConversionModel,
-    version: str,
-    *,
-    now: pd.Timestamp,
-    grades: GradeSettings,
-    agreement: Agreement,
-    top_reasons: int = 3,
-    **more: Any,
-) -> Situation:
-    """Score the open leads of a history and gather what both teams need.
-
-    Parameters
-    ----------
-    history : what happened.
-    model, version : to score with.
-    now : the cutoff.
-    grades : least score of each grade, where the agreement has none.
-    agreement : in force.
-    top_reasons : per lead.
-    more : further fields of `Situation`.
-
-    Raises
-    ------
-    ValueError : the history holds no lead created before `now`.
-    """
-    matrix = compute_features(history, open_leads(history, now), model.features)
-    floors = agreement.grades(grades)
-    scored = score(model, matrix, grades=floors, top_reasons=top_reasons, version=version).frame
-    last = f"probability_{model.horizons[-1]}d"
-    ranked = scored.sort_values([last, "lead_id"], ascending=[False, True], ignore_index=True)
-    return Situation(history, now, model, version, matrix, ranked, agreement, **more)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from alignment import funnel, routing
 from alignment.handoff import WORKED
 from alignment.qualification import qualified
+from features.logs import codes_in
+from history import History
 
 if TYPE_CHECKING:
     from alignment.situation import Situation
@@ -27,24 +30,36 @@ def _described(situation: Situation) -> pd.DataFrame:
     history = situation.history
     found = situation.frame.assign(probability=situation.probability)
     found["expected_value"] = found["probability"] * float(situation.terms.win_value or 0.0)
-    ids = found["lead_id"]
-    described = situation.described.set_index("lead_id")
-    for name in described:
-        found[str(name)] = ids.map(described[name])
-    attributes = history.leads.set_index("lead_id")
-    found["account_id"] = ids.map(attributes["account_id"]).astype(object)
-    found["created_at"] = ids.map(attributes["created_at"])
+    leads = pd.Index(history.leads["lead_id"])
+    place = codes_in(leads, found["lead_id"])
+    described = situation.described
+    for name in described.columns.drop("lead_id"):
+        found[str(name)] = described[name].array.take(place)
+    found["account_id"] = history.leads["account_id"].array.take(place).astype(object)
+    found["created_at"] = history.leads["created_at"].array.take(place)
     for rule in situation.agreement.terms.excluded:
         name = rule.partition("=")[0].strip()
-        if name in attributes and name not in found:
-            found[name] = ids.map(attributes[name])
-    recent = history.engagements
-    recent = recent[recent["occurred_at"] >= situation.now - pd.Timedelta(days=30)]
-    found["engagements"] = ids.map(recent["lead_id"].value_counts()).fillna(0).astype(int)
-    last = history.outcomes.sort_values(["occurred_at", "outcome_id"], kind="stable")
-    stage = ids.map(last.groupby("lead_id")["stage"].last().astype(object)).astype(object)
-    found["stage"] = stage.where(stage.notna(), "new")
-    found["seen"] = ids.map(history.dispositions["lead_id"].value_counts()).fillna(0).astype(int)
+        if name in history.leads and name not in found:
+            found[name] = history.leads[name].array.take(place)
+    recent = history.engagements["occurred_at"] >= situation.now - pd.Timedelta(days=30)
+    found["engagements"] = _counts(leads, history.engagements["lead_id"][recent])[place]
+    found["stage"] = _last_stage(leads, history)[place]
+    found["seen"] = _counts(leads, history.dispositions["lead_id"])[place]
+    return found
+
+
+def _counts(leads: pd.Index, ids: pd.Series) -> npt.NDArray[np.int64]:
+    """Return how often each lead is named."""
+    lead = codes_in(leads, ids)
+    return np.bincount(lead[lead >= 0], minlength=len(leads))
+
+
+def _last_stage(leads: pd.Index, history: History) -> npt.NDArray[np.object_]:
+    """Return the last stage of each lead; a history is in the order of leads and time."""
+    lead = codes_in(leads, history.outcomes["lead_id"])
+    last = np.flatnonzero(np.append(lead[1:] != lead[:-1], True)[: len(lead)] & (lead >= 0))
+    found = np.full(len(leads), "new", dtype=object)
+    found[lead[last]] = history.outcomes["stage"].iloc[last].astype(object).to_numpy()
     return found
 
 

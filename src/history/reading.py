@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,7 @@ from adbc_driver_postgresql import dbapi as postgresql
 from adbc_driver_sqlite import dbapi as sqlite
 from sqlalchemy import Connection, Engine, select
 
+from history.aside import is_large, read_aside
 from history.history import UTC_MICROSECONDS
 from history.schema import STORED
 from history.tables import TABLES, Table
@@ -47,16 +48,29 @@ def _table(connection: Any, name: str) -> pd.DataFrame:
     return _frame(TABLES[name], _typed(TABLES[name], arrow))
 
 
-def read_beside_writers(cursor: Any) -> dict[str, pd.DataFrame]:
-    """Read all tables with the store's own driver, a part at a time.
-
-    It takes longer than `read_tables`, but copies no file: a service may do it again and again.
+def read_live(
+    engine: Engine, cursor: Callable[[], AbstractContextManager[Any]]
+) -> dict[str, pd.DataFrame]:
+    """Read all tables beside their writers; a large SQLite file in a process of its own.
 
     Parameters
     ----------
-    cursor : of the store.
+    engine : the store's.
+    cursor : opens a cursor of the store.
+
+    Raises
+    ------
+    StoreError : the store cannot be read.
     """
-    return {name: _frame(TABLES[name], _read_all(cursor, name)) for name in TABLES}
+    path = engine.url.database or ""
+    if engine.dialect.name == "sqlite" and is_large(path):
+        with TemporaryDirectory() as folder:
+            found = read_aside(path, folder)
+            return {
+                name: _frame(TABLES[name], _typed(TABLES[name], found[name])) for name in TABLES
+            }
+    with cursor() as opened:
+        return {name: _frame(TABLES[name], _read_all(opened, name)) for name in TABLES}
 
 
 def _read_all(cursor: Any, name: str) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from history.moved import follow
 from history.opening import prepare
 from history.personal import mark, unusable
 from history.purging import purge
-from history.reading import read_beside_writers, read_rows, read_tables
+from history.reading import read_live, read_rows, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
@@ -178,8 +178,7 @@ class Store:
         """
         with self.reading() as connection:
             named, personal = unusable(connection)
-        with self.cursor() as cursor:
-            frames = read_beside_writers(cursor)
+        frames = read_live(self.engine, self.cursor)
         return History.from_frames(frames, observed_until, named, personal).without_personal()
 
     def lead_history(self, lead_ids: Sequence[str], *, observed_until: pd.Timestamp) -> History:
@@ -256,13 +255,17 @@ class Store:
             ).all()
         return pd.DataFrame(rows, columns=[column.name for column in QUARANTINE.columns])
 
-    def counts(self) -> dict[str, int]:
-        """Return how many rows each table holds."""
+    def counts(self, *names: str) -> dict[str, int]:
+        """Return how many rows tables hold.
+
+        Parameters
+        ----------
+        names : of tables; all of them, and the quarantine, where missing.
+        """
+        tables = {**STORED, "quarantine": QUARANTINE}
+        asked = {name: select(func.count()).select_from(tables[name]) for name in names or tables}
         with self.reading() as connection:
-            return {
-                name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-                for name, table in {**STORED, "quarantine": QUARANTINE}.items()
-            }
+            return {name: int(connection.execute(how).scalar_one()) for name, how in asked.items()}
 
     def sources(self) -> list[str]:
         """Return the formats of the sources that were taken in."""

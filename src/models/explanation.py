@@ -105,14 +105,22 @@ def plain_value(value: Any) -> str | float | None:
     return number if math.isfinite(number) else None
 
 
+def effects_on(model: ConversionModel, matrix: FeatureMatrix) -> Floats:
+    """Return the effect of each feature on each primary probability, in points of probability."""
+    return probability_effects(model.primary.contributions(model.encode(matrix.values)))[0]
+
+
 def importance(model: ConversionModel, matrix: FeatureMatrix) -> pd.DataFrame:
     """Return how much each feature moves the primary probability over these snapshots.
 
     Columns: ``feature``, ``label``, ``group``, ``share`` (of all movement, summing to one) and
     ``mean_abs_effect`` (points of probability), strongest first.
     """
-    shares = model.primary.contributions(model.encode(matrix.values))
-    effects, _ = probability_effects(shares)
+    return importance_of(model, effects_on(model, matrix))
+
+
+def importance_of(model: ConversionModel, effects: Floats) -> pd.DataFrame:
+    """Return the same from effects that are known, as of `effects_on`."""
     strength = np.abs(effects).mean(axis=0) if len(effects) else np.zeros(len(model.features))
     frame = pd.DataFrame(
         {
@@ -131,8 +139,11 @@ def importance_by_group(model: ConversionModel, matrix: FeatureMatrix) -> pd.Dat
 
     Columns: ``group``, ``share`` and ``mean_abs_effect``, strongest first.
     """
-    shares = model.primary.contributions(model.encode(matrix.values))
-    effects, _ = probability_effects(shares)
+    return importance_by_group_of(model, effects_on(model, matrix))
+
+
+def importance_by_group_of(model: ConversionModel, effects: Floats) -> pd.DataFrame:
+    """Return the same from effects that are known, as of `effects_on`."""
     groups = pd.Series([str(feature.group) for feature in model.features])
     strength = {
         name: float(np.abs(effects[:, part.to_numpy()].sum(axis=1)).mean()) if len(effects) else 0.0

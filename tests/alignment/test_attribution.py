@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from alignment.attribution import attribute, campaign_quality, paths
+from alignment.funnel import describe_leads
 
 
 def touched(**journeys):
@@ -84,7 +85,9 @@ def test_paths_end_at_the_win_and_leave_out_sales(small_company):
 
 def test_campaigns_show_what_their_leads_are_worth(small_company):
     history = small_company.history
-    found = campaign_quality(history, pd.Series({"L000001": 0.5}), {"email_01": 1000.0})
+    found = campaign_quality(
+        history, describe_leads(history), pd.Series({"L000001": 0.5}), {"email_01": 1000.0}
+    )
     row = found.set_index("campaign").loc["email_01"]
     told = history.engagements.dropna(subset=["campaign"])
     first = told.groupby("lead_id").head(1)

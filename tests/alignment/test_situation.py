@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from alignment.agreement import Agreement
+from alignment.observing import observe
 from alignment.pages import render, served_links, today
-from alignment.situation import Situation, observe
+from alignment.situation import Situation
 from features import build_training_set
 from models import tune
 from settings.agreement import AgreementSettings

@@ -67,7 +67,7 @@ def test_no_trace_is_left_in_models_runs_and_the_score_log(settings):
     model = registry.load("champion")
     desk = Desk(settings, FixedSource(model), settings.history.url)
     desk.look()
-    desk.situation()
+    desk.situation(30.0)
     lead = history.leads["lead_id"].iloc[-1]
     desk.scorer.score([(0, LeadToScore(lead_id=lead))], 3, micros(history.observed_until))
     desk.close()

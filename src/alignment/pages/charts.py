@@ -241,4 +241,8 @@ def _formatter(write: Formats) -> FuncFormatter:
 
 
 def _short(label: str, most: int = 34) -> str:
-    return label if len(label) <= most else label[: most - 1].rstrip() + "…"
+    """Leave out the middle of a long label: its end tells it from others like it."""
+    if len(label) <= most:
+        return label
+    half = (most - 1) // 2
+    return f"{label[:half].rstrip()}…{label[-half:].lstrip()}"

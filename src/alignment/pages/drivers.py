@@ -19,8 +19,13 @@ from alignment.pages.movement import (
     table,
 )
 from alignment.situation import Situation
-from features import FeatureEngine, compute_features, open_leads
-from models.explanation import importance, importance_by_group
+from features import compute_features, open_leads
+from models.explanation import (
+    importance,
+    importance_by_group,
+    importance_by_group_of,
+    importance_of,
+)
 
 _MOST = 12
 _DRAWN = 10_000
@@ -74,7 +79,9 @@ def _main(found: pd.DataFrame) -> parts.Chart:
                 row["label"],
                 row["group"],
                 parts.share(row["share"]),
-                f"{100 * row['mean_abs_effect']:.2f} points",
+                parts.Figure(
+                    f"{100 * row['mean_abs_effect']:.2f} points", 100 * row["mean_abs_effect"]
+                ),
                 parts.points(row["mean_effect"]),
                 parts.money(row["money"]),
             ]
@@ -91,7 +98,7 @@ def _channels(found: pd.DataFrame) -> parts.Chart | None:
         name="channels",
         title="By channel",
         svg=charts.bars(
-            found["channel"].tolist(),
+            [parts.named(each) for each in found["channel"]],
             {"points": (100 * found["mean_abs_effect"]).tolist()},
             name="channels",
             along="mean effect, in points",
@@ -100,8 +107,10 @@ def _channels(found: pd.DataFrame) -> parts.Chart | None:
         columns=["channel", "mean effect", "leans", "money"],
         rows=[
             [
-                row["channel"],
-                f"{100 * row['mean_abs_effect']:.2f} points",
+                parts.named(row["channel"]),
+                parts.Figure(
+                    f"{100 * row['mean_abs_effect']:.2f} points", 100 * row["mean_abs_effect"]
+                ),
                 parts.points(row["mean_effect"]),
                 parts.money(row["money"]),
             ]
@@ -117,7 +126,7 @@ def _curve(situation: Situation, feature: str, focus: Focus) -> parts.Chart:
         name=f"run-{feature}".replace("_", "-"),
         title=label[:1].upper() + label[1:],
         svg=charts.bars(
-            found["value"].tolist(),
+            [parts.named(each) for each in found["value"]],
             {"points": (100 * found["effect"]).tolist()},
             name=f"run-{feature}".replace("_", "-"),
             along="effect, in points",
@@ -125,7 +134,7 @@ def _curve(situation: Situation, feature: str, focus: Focus) -> parts.Chart:
         ),
         columns=["value", "open leads", "mean effect"],
         rows=[
-            [str(row["value"]), f"{row['leads']:,}", parts.points(row["effect"])]
+            [parts.named(row["value"]), f"{row['leads']:,}", parts.points(row["effect"])]
             for row in found.to_dict("records")
         ],
     )
@@ -135,18 +144,20 @@ def _over_time(situation: Situation) -> parts.Chart | None:
     """Compare what moves the open leads of today and of some months before."""
 
     def make() -> pd.DataFrame:
-        columns, engine = {}, FeatureEngine(situation.history, situation.model.features)
-        for back in (180, 120, 60, 0):
+        columns: dict[str, pd.DataFrame] = {}
+        model = situation.model
+        for back in (180, 120, 60):
             at = (situation.now - pd.Timedelta(days=back)).as_unit("us")
             if situation.history.leads["created_at"].min() >= at:
                 continue
             snapshots = open_leads(situation.history, at)
             if len(snapshots) > _DRAWN:
                 snapshots = snapshots.sample(_DRAWN, random_state=7)
-            matrix = engine.compute(snapshots.reset_index(drop=True))
-            grouped = importance_by_group(situation.model, matrix).set_index("group")["share"]
-            columns[parts.day(at)] = grouped
-        return pd.DataFrame(columns)
+            matrix = situation.engine.compute(snapshots.reset_index(drop=True))
+            columns[parts.day(at)] = importance_by_group(model, matrix)
+        columns[parts.day(situation.now)] = importance_by_group_of(model, situation.effects)
+        shares = {day: found.set_index("group")["share"] for day, found in columns.items()}
+        return pd.DataFrame(shares)
 
     found = situation.once("importance over time", make)
     if found.shape[1] < 2:
@@ -168,7 +179,11 @@ def _over_time(situation: Situation) -> parts.Chart | None:
         columns=["group", *map(str, found.columns)],
         rows=[[str(name), *map(parts.share, row)] for name, row in found.iterrows()],
         note="The same model, looking at the leads that were open on each day"
-        + (f", {_DRAWN:,} of them drawn at random." if len(situation.frame) > _DRAWN else "."),
+        + (
+            f"; of the days before, {_DRAWN:,} of them drawn at random."
+            if len(situation.frame) > _DRAWN
+            else "."
+        ),
     )
 
 
@@ -182,7 +197,7 @@ def _between_versions(situation: Situation) -> parts.Chart | None:
             situation.history, situation.matrix.snapshots[["lead_id", "as_of"]], earlier.features
         )
         was = importance(earlier, matrix).set_index("label")["share"]
-        now = importance(situation.model, situation.matrix).set_index("label")["share"]
+        now = importance_of(situation.model, situation.effects).set_index("label")["share"]
         both = pd.DataFrame({"was": was, "now": now}).fillna(0.0)
         return both.reindex((both["now"] - both["was"]).abs().sort_values(ascending=False).index)
 

@@ -183,7 +183,7 @@ def _cut(situation: Situation, name: str, since: pd.Timestamp) -> dict[str, Any]
     ]
     rows = [
         [
-            row["value"],
+            row["value"] if name == "campaign" else parts.named(row["value"]),
             f"{row['leads']:,}",
             parts.share(row["mql"] / row["leads"]),
             *(
@@ -220,7 +220,8 @@ def _cohorts(situation: Situation) -> dict[str, Any]:
         ]
         for row in found.to_numpy(dtype=object).tolist()
     ]
-    return {"columns": columns, "rows": rows}
+    plain = [[cell["text"] for cell in row] for row in rows]
+    return {"columns": columns, "rows": rows, "csv": parts.csv_link(columns, plain)}
 
 
 def _shade(cell: Any, highest: Any) -> int:
@@ -232,11 +233,12 @@ def _credit(situation: Situation, by: str) -> parts.Chart | None:
     if found.empty or not found["first_touch"].sum():
         return None
     top = found.head(10)
+    say = str if by == "campaign" else parts.named
     return parts.Chart(
         name=f"credit-{by}",
         title=f"Wins credited by {by}, under three rules",
         svg=charts.bars(
-            top["touch"].tolist(),
+            [say(each) for each in top["touch"]],
             {
                 "first touch": top["first_touch"].tolist(),
                 "last touch": top["last_touch"].tolist(),
@@ -248,11 +250,11 @@ def _credit(situation: Situation, by: str) -> parts.Chart | None:
         columns=[by, "leads", "first touch", "last touch", "data-driven"],
         rows=[
             [
-                row["touch"],
+                say(row["touch"]),
                 f"{row['leads']:,}",
                 parts.number(row["first_touch"]),
                 parts.number(row["last_touch"]),
-                f"{row['data_driven']:.1f}",
+                parts.Figure(f"{row['data_driven']:.1f}", row["data_driven"]),
             ]
             for row in found.head(30).to_dict("records")
         ],

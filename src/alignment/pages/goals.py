@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
 from dataclasses import asdict
 from typing import Any
 
@@ -134,6 +136,18 @@ def _late(situation: Situation) -> dict[str, Any]:
     }
 
 
+def _words(row: dict[Hashable, Any]) -> str:
+    """Return the status as people say it: what still grows is not kept yet."""
+    growing = row["unit"] != "share" and row["actual"] < row["target"]
+    return "on course" if row["status"] == "kept" and growing else str(row["status"])
+
+
+def _whole(value: float | None, unit: str) -> float | None:
+    """Round what is counted: nobody wins half a lead."""
+    known = unit == "count" and value is not None and math.isfinite(value)
+    return float(round(value)) if known and value is not None else value
+
+
 def _teams(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = [
         {
@@ -141,8 +155,9 @@ def _teams(table: pd.DataFrame) -> list[dict[str, Any]]:
             "goal": row["goal"],
             "actual": parts.figure(row["actual"], row["unit"]),
             "target": parts.figure(row["target"], row["unit"]),
-            "due": parts.figure(row["due"], row["unit"]),
+            "due": parts.figure(_whole(row["due"], row["unit"]), row["unit"]),
             "status": row["status"],
+            "words": _words(row),
             "filled": _filled(row["actual"], row["target"]),
         }
         for row in table.to_dict("records")
@@ -204,8 +219,8 @@ def _trial(situation: Situation, cut: float | None) -> dict[str, Any]:
             parts.share(row["cut"]),
             parts.number(round(row["crossed"] / part)),
             parts.number(round(row["worked"] / part)),
-            f"{row['expected_wins'] / part:.1f}",
-            f"{row['wins_since'] / part:.1f}",
+            parts.number(round(row["expected_wins"] / part, 1)),
+            parts.number(round(row["wins_since"] / part, 1)),
         ]
         for row in found.to_dict("records")
     ]

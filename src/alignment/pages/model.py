@@ -87,7 +87,8 @@ def checks(
         until = model.metadata.get("observed_until")
         if until:
             days = (now - pd.Timestamp(str(until))) / pd.Timedelta(days=1)
-            words = f"it has learned from a history up to {days:.0f} days ago"
+            ago = "today" if days < 1 else f"{days:.0f} day{'s' * (round(days) > 1)} ago"
+            words = f"it has learned from a history up to {ago}"
             found.append(Check("Age of the model", "good" if days < 100 else "look", words))
     if history is None and leads:
         return [*found, Check("History", "good", f"it holds {leads:,} leads")]
@@ -115,6 +116,11 @@ def health(found: Sequence[Check]) -> dict[str, Any]:
     return {"title": "Health", "checks": found, "state": state, "said": said[state]}
 
 
+def _count(known: Mapping[str, Any], name: str) -> str:
+    value = known.get(name)
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
 def _freshness(frame: pd.DataFrame, words: str, now: pd.Timestamp) -> Check:
     name = f"Newest {words}"
     if frame.empty:
@@ -132,7 +138,7 @@ def _told(model: ConversionModel, version: str) -> list[tuple[str, str]]:
         ("Predicts", f"{model.target} within {', '.join(map(str, model.horizons))} days"),
         (
             "Learned from",
-            f"{known.get('leads', '?')} leads, {known.get('conversions', '?')} of them converted",
+            f"{_count(known, 'leads')} leads, {_count(known, 'conversions')} of them converted",
         ),
         ("History up to", str(known.get("observed_until", "unknown"))[:10]),
         ("Kind", str(known.get("chosen", model.kind))),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from alignment.attribution import campaign_quality
 from alignment.situation import Situation
-from models.explanation import probability_effects
+from models import ConversionModel
 
 Floats = npt.NDArray[np.float64]
 WARNING = (
@@ -37,19 +37,6 @@ class Focus:
     feature: str = ""
 
 
-def effects_of(situation: Situation) -> Floats:
-    """Return the effect of each feature on each open lead, in points of probability."""
-
-    def make() -> Floats:
-        model, values = situation.model, situation.matrix.values
-        if model.kind == "prior" or not len(values):
-            return np.zeros((len(values), len(model.features)))
-        found, _ = probability_effects(model.primary.contributions(model.encode(values)))
-        return found
-
-    return situation.once("effects", make)
-
-
 def focused(situation: Situation, focus: Focus) -> npt.NDArray[np.bool_]:
     """Tell which rows of the matrix belong to the leads in focus."""
     if focus.by not in DIMENSIONS or not focus.value:
@@ -69,7 +56,7 @@ def table(situation: Situation, focus: Focus) -> pd.DataFrame:
     value of the open leads that hangs on it.
     """
     rows = focused(situation, focus)
-    effects = effects_of(situation)[rows]
+    effects = situation.effects[rows]
     features = situation.model.features
     strength = np.abs(effects).mean(axis=0) if len(effects) else np.zeros(len(features))
     leaning = effects.mean(axis=0) if len(effects) else np.zeros(len(features))
@@ -94,7 +81,7 @@ def by_channel(situation: Situation, focus: Focus) -> pd.DataFrame:
     -------
     ``channel``, ``mean_abs_effect``, ``mean_effect`` and ``money``, strongest first.
     """
-    effects = effects_of(situation)[focused(situation, focus)]
+    effects = situation.effects[focused(situation, focus)]
     members: dict[str, list[int]] = {}
     for place, feature in enumerate(situation.model.features):
         for name in feature.where.get("channel", ()):
@@ -120,7 +107,7 @@ def run_of(situation: Situation, feature: str, focus: Focus) -> pd.DataFrame:
     rows = focused(situation, focus)
     values = situation.matrix.values[feature][rows].reset_index(drop=True)
     place = situation.model.names.index(feature)
-    effect = pd.Series(effects_of(situation)[rows][:, place])
+    effect = pd.Series(situation.effects[rows][:, place])
     if pd.api.types.is_numeric_dtype(values):
         distinct = values.dropna().nunique()
         binned = pd.qcut(values, _BINS, duplicates="drop") if distinct > _BINS else values
@@ -140,8 +127,18 @@ def run_of(situation: Situation, feature: str, focus: Focus) -> pd.DataFrame:
 def campaigns(situation: Situation) -> pd.DataFrame:
     """Return the quality of the leads of each campaign, beside its spend."""
     chances = pd.Series(situation.probability, index=situation.frame["lead_id"])
-    spend = situation.spend
-    return situation.once("campaigns", lambda: campaign_quality(situation.history, chances, spend))
+    return campaign_quality(situation.history, situation.described, chances, situation.spend)
+
+
+def check(model: ConversionModel, focus: Focus) -> None:
+    """Make sure that the model has the feature in focus.
+
+    Raises
+    ------
+    ValueError : it has none of that name.
+    """
+    if focus.feature and focus.feature not in model.names:
+        raise ValueError(f"feature: the model has no {focus.feature[:100]!r}; see `features`")
 
 
 def as_json(situation: Situation, focus: Focus) -> dict[str, Any]:
@@ -151,9 +148,7 @@ def as_json(situation: Situation, focus: Focus) -> dict[str, Any]:
     ------
     ValueError : the model has no such feature.
     """
-    known = situation.model.names
-    if focus.feature and focus.feature not in known:
-        raise ValueError(f"feature: the model has no {focus.feature[:100]!r}; see `features`")
+    check(situation.model, focus)
     run = run_of(situation, focus.feature, focus) if focus.feature else None
     return {
         "note": WARNING,

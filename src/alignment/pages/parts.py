@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -13,6 +14,24 @@ from typing import Any
 import pandas as pd
 
 from alignment.pages.charts import standalone
+
+
+class Figure(str):
+    """A number in words for people, as `12 %`, that is saved as the number that it is.
+
+    Parameters
+    ----------
+    text : what people read.
+    value : what a file gets.
+    """
+
+    value: float
+
+    def __new__(cls, text: str, value: float) -> Figure:
+        """Make one; a text cannot be changed afterwards."""
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
 
 
 @dataclass(frozen=True)
@@ -47,14 +66,16 @@ class Chart:
 
 
 def csv_link(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as a CSV file, in a data address. No cell is taken for a formula."""
+    """Return a table as a CSV file, in a data address.
+
+    Figures are written as the numbers that they are: shares from 0 to 1, money in full. No cell is
+    taken for a formula.
+    """
     out = StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(
-            [f"'{cell}" if cell[:1] in "=+-@" and not _number(cell) else cell for cell in row]
-        )
+        writer.writerow([_saved(cell) for cell in row])
     return _data("text/csv", out.getvalue())
 
 
@@ -64,23 +85,25 @@ def share(value: float | None) -> str:
         return "-"
     shown = 100 * value
     if 0 < shown < 0.1:
-        return "< 0.1\u00a0%"
-    return f"{shown:.0f}\u00a0%" if shown >= 10 or shown == 0 else f"{shown:.1f}\u00a0%"
+        return Figure("< 0.1\u00a0%", value)
+    if 99.5 <= shown < 100:
+        return Figure("> 99\u00a0%", value)
+    plain = f"{shown:.0f}" if shown >= 10 or shown == 0 else f"{shown:.1f}"
+    return Figure(f"{plain}\u00a0%", value)
 
 
 def points(value: float) -> str:
     """Write a difference of probability, as `+2.1 points`."""
     sign = "+" if value >= 0 else "-"
-    return f"{sign}{abs(100 * value):.1f} points"
+    return Figure(f"{sign}{abs(100 * value):.1f} points", 100 * value)
 
 
 def number(value: float | None) -> str:
     """Write a number without needless digits; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "-"
-    if abs(value) >= 100 or float(value).is_integer():
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    whole = abs(value) >= 100 or float(value).is_integer()
+    return Figure(f"{value:,.0f}" if whole else f"{value:.3g}", value)
 
 
 def money(value: float | None) -> str:
@@ -88,8 +111,13 @@ def money(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     if abs(value) >= 1e6:
-        return f"{value / 1e6:.2f} M"
-    return f"{value / 1e3:.0f} k" if abs(value) >= 1e4 else f"{value:,.0f}"
+        return Figure(f"{value / 1e6:.2f} M", value)
+    return Figure(f"{value / 1e3:.0f} k" if abs(value) >= 1e4 else f"{value:,.0f}", value)
+
+
+def named(value: Any) -> str:
+    """Write a value of a field as people say it, as in `paid search`."""
+    return str(value).replace("_", " ")
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -123,9 +151,9 @@ def reason(found: dict[str, Any]) -> dict[str, Any]:
         text = found["label"]
     else:
         shown = (
-            value.replace("_", " ")
+            named(value)
             if isinstance(value, str)
-            else (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
+            else (f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}")
         )
         text = f"{found['label']}: {shown}"
     text = text[:1].upper() + text[1:]
@@ -136,9 +164,26 @@ def _data(kind: str, text: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
-def _number(cell: str) -> bool:
-    try:
-        float(cell.replace(",", "").rstrip(" %"))
-    except ValueError:
-        return False
-    return True
+_PLAIN = re.compile(r"[+-]?[\d,]*\.?\d+")
+_SHOWN = re.compile(r"[<>]? ?[+-]?[\d,]*\.?\d+(\s?(%|k|M|h|days?|points))?( \(.*\))?")
+
+
+def _saved(cell: str) -> str:
+    """Return a cell as a file gets it."""
+    if isinstance(cell, Figure):
+        return f"{cell.value:.10g}"
+    if _PLAIN.fullmatch(cell):
+        return cell.replace(",", "")
+    harmless = cell == "-" or _SHOWN.fullmatch(cell) is not None
+    return f"'{cell}" if cell[:1] in "=+-@" and not harmless else cell
+
+
+def numeric(rows: Sequence[Sequence[Any]]) -> list[bool]:
+    """Tell which columns of a table hold figures, which stand below each other on the right."""
+
+    def is_figure(cell: Any) -> bool:
+        text = str(cell)
+        return text in ("-", "") or _SHOWN.fullmatch(text) is not None
+
+    columns = list(zip(*rows, strict=False))
+    return [place > 0 and all(map(is_figure, each)) for place, each in enumerate(columns)]

@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from alignment.pages.parts import numeric
+
 PAGES = (
     ("today", "Today"),
     ("drivers", "What drives conversion"),
@@ -24,6 +26,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters["numeric"] = numeric
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,7 @@ def _part(situation: Situation, choice: Choice, there: Bools) -> Bools:
             found = found & (work[name] == wanted).to_numpy(dtype=bool)
     if choice.show == "all":
         return found
-    waiting = found & situation.once(
-        "waiting", lambda: work["state"].isin(["waiting", "ready"]).to_numpy()
-    )
+    waiting = found & situation.waiting
     qualified = work["qualified"].to_numpy(dtype=bool)
     parts_of: dict[str, Callable[[], Bools]] = {
         "today": lambda: waiting & qualified,
@@ -126,7 +124,8 @@ def view(
     page = min(max(1, choice.page), pages)
     work = situation.worklist
     shown = work.iloc[paged(found, replace(choice, page=page))]
-    cards = [card(situation, row, counts or {}) for row in shown.to_dict("records")]
+    rows = situation.explained(shown).to_dict("records")
+    cards = [card(situation, row, counts or {}) for row in rows]
     there = _there(situation, done)
     tallies = {name: int(_part(situation, Choice(show=name), there).sum()) for name in SHOWN}
     mine = int(_part(situation, Choice(owner=me), there).sum()) if me else 0
@@ -202,12 +201,9 @@ def as_json(
 ) -> dict[str, Any]:
     """Return the queue as data: the leads of a choice, a page of them."""
     found = chosen(situation, choice, done)
-    part = situation.worklist.iloc[paged(found, choice)]
-    columns = [
-        name
-        for name in part
-        if name not in ("created_at", "because", "touched", "holdout", "given")
-    ]
+    part = situation.explained(situation.worklist.iloc[paged(found, choice)])
+    inner = ("row", "created_at", "because", "touched", "holdout", "given")
+    columns = [name for name in part if name not in inner]
     part = part[columns]
     plain = part.astype(object).where(part.notna(), None)
     leads = [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
@@ -223,7 +219,4 @@ def as_json(
 
 
 def _names(situation: Situation, name: str) -> list[str]:
-    def make() -> list[str]:
-        return sorted({str(each) for each in situation.worklist[name].unique()} - {UNKNOWN})
-
-    return situation.once(f"names {name}", make)
+    return situation.names[name]

@@ -47,7 +47,29 @@ def test_reasons_are_words():
     assert parts.reason({"label": "source", "value": None, "effect": 0.0})["words"] == "Source"
 
 
+def text_of(link):
+    return base64.b64decode(link.partition("base64,")[2]).decode()
+
+
 def test_a_saved_table_holds_no_formula():
     link = parts.csv_link(["campaign", "share"], [["=cmd()", "-5 %"], ["a,b", "3"]])
-    text = base64.b64decode(link.partition("base64,")[2]).decode()
-    assert text.splitlines() == ["campaign,share", "'=cmd(),-5 %", '"a,b",3']
+    assert text_of(link).splitlines() == ["campaign,share", "'=cmd(),-5 %", '"a,b",3']
+
+
+def test_figures_are_saved_as_the_numbers_that_they_are():
+    rows = [["a", parts.share(0.1234), parts.money(12_345.6), parts.points(0.021), "1,042", "-"]]
+    saved = text_of(parts.csv_link(["x", "share", "money", "effect", "leads", "none"], rows))
+    assert saved.splitlines()[1] == "a,0.1234,12345.6,2.1,1042,-"
+
+
+def test_nearly_all_is_not_all():
+    assert parts.share(0.9999) == "> 99\u00a0%"
+    assert parts.share(1.0) == "100\u00a0%"
+
+
+def test_columns_of_figures_are_told_from_words():
+    rows = [
+        ["a", "12 %", "-", "email", "3 days"],
+        ["b", "< 0.1\u00a0%", "1.2 M", "4", "-2.1 points"],
+    ]
+    assert parts.numeric(rows) == [False, True, True, False, True]

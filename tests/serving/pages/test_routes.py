@@ -1,12 +1,15 @@
 import re
-from dataclasses import replace
+import threading
+from functools import partial
 
 import pandas as pd
 import pytest
 
-from alignment.pages.movement import Focus
 from history.assignments import assignments
 from history.teamwork import agree, agreements, handoffs
+from serving.pages import views
+from serving.prepared import Prepared
+from serving.shelf import Worker
 
 PAGES = ["/", "/pages/drivers", "/pages/funnel", "/pages/goals", "/pages/model", "/pages/health"]
 NEW = {"lead_id": "a/b?c", "created_at": "2025-06-01T00:00:00Z", "source": "<b>list</b>"}
@@ -290,14 +293,36 @@ def test_a_closed_lead_has_no_outlook(client, small_company):
     assert "expect it by" not in client.get(f"/pages/lead/{lost}").text
 
 
-def test_slow_pages_that_were_looked_at_are_made_before_somebody_waits(client, desk):
-    client.get("/pages/drivers")
-    old = desk.situation()
-    new, unseen = replace(old, kept={}), replace(old, kept={})
-    desk.ranking.prepare(old, new)
-    assert new.kept[f"page drivers {Focus()}"].startswith("<!doctype html>")
-    desk.ranking.prepare(unseen, unseen)
-    assert unseen.kept == {}
+def test_pages_are_made_before_somebody_asks(desk, monkeypatch):
+    worker, done = Worker("a test"), threading.Event()
+    prepared = Prepared(worker, partial(views.looked_at_first, desk))
+    prepared.prepare(desk.situation())
+    worker.do("the end", done.set)
+    assert done.wait(60)
+    monkeypatch.setattr(desk, "prepared", prepared)
+    monkeypatch.setattr(desk, "patience_s", 0.0)
+    for name in ("goals", "drivers", "funnel", "model"):
+        assert views.PAGES[f"/pages/{name}"](desk, {}).startswith("<!doctype html>")
+
+
+def test_a_page_that_is_being_made_says_so_and_looks_again(desk, client, monkeypatch):
+    may = threading.Event()
+    worker = Worker("a test")
+    worker.do("something before it", lambda: may.wait(30))
+    monkeypatch.setattr(desk, "prepared", Prepared(worker))
+    monkeypatch.setattr(desk, "patience_s", 0.0)
+    monkeypatch.setattr(desk, "api_patience_s", 0.0)
+    desk.situation(30.0)
+    shown, told = client.get("/pages/funnel?by=owner"), client.get("/funnel?by=owner")
+    assert (shown.status_code, shown.headers["Refresh"]) == (200, "3")
+    assert "The page Funnel is being made for the first time." in shown.text
+    assert told.status_code == 503
+    assert int(told.headers["Retry-After"]) > 0
+    may.set()
+    monkeypatch.setattr(desk, "patience_s", 30.0)
+    monkeypatch.setattr(desk, "api_patience_s", 30.0)
+    assert "By owner" in client.get("/pages/funnel?by=owner").text
+    assert client.get("/funnel?by=owner").json()["by"] == "owner"
 
 
 def test_spend_is_written_down_with_its_history(one):
