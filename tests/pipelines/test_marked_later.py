@@ -254,11 +254,11 @@ def test_what_was_logged_before_the_mark_is_taken_out_when_asked_for(
 def test_a_rollback_does_not_bring_such_a_version_back_unasked(before, company, tmp_path):
     own = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": f"{tmp_path}/artifacts"}
     settings = settings_in(tmp_path / "own", company, tracking=own)
-    history = context.history_of(settings, context.store_of(settings))
-    plain = train(settings, history)
-    clean = train(marked_in(settings), replace(history, personal=frozenset({TEAM})))
-    for each in (plain, clean):
-        registry_of(settings).promote(each.version, who="t", why="t", now=context.now())
+    registry, told = registry_of(settings), {"who": "t", "why": "t", "now": context.now()}
+    made = train(settings, context.history_of(settings, context.store_of(settings))).tuned
+    registry.log_and_register(made.model, made.evaluation, made.trials, **told)
+    for number in (1, 2):
+        registry.promote(number, **told)
     with pytest.raises(UsageError, match=r"uses leads\.team, marked .*retrain.*rollback --force"):
         versions.rollback(marked_in(settings), why="worse")
     assert registry_of(settings).champion().version == 2
