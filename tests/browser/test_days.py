@@ -62,8 +62,8 @@ def installed(
     fill(f"sqlite:///{installation.folder}/history.db", history)
     installation.register(folder)
     installation.start("-m", "serving.launch", "--port", str(installation.port))
-    installation.wait_for(lambda: installation.get("/readyz").status_code == 200, 60)
-    installation.wait_for(lambda: 'ol class="queue"' in installation.get("/").text, 60)
+    installation.wait_for(lambda: installation.get("/readyz").status_code == 200, 180)
+    installation.wait_for(lambda: 'ol class="queue"' in installation.get("/").text, 180)
     yield installation
     installation.close()
 
