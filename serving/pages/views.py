@@ -228,8 +228,8 @@ def being_made(error: BeingMadeError, back: str) -> str:
         "message": f"{error.words[:1].upper()}{error.words[1:]} for the first time.",
         "back": back,
         "more": (
-            f"{begun}With many leads that takes a while after the service has started. Later the "
-            "last one is shown while a new one is made.",
+            f"{begun}With many leads that takes a while. Later the last one is shown while a new "
+            "one is made.",
             "This page looks again by itself every few seconds.",
         ),
         "bad": False,

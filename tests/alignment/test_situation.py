@@ -14,7 +14,7 @@ from alignment.observing import observe
 from alignment.pages import render, served_links, today
 from alignment.situation import Situation
 from features import build_training_set
-from models import tune
+from models import score, tune
 from settings.agreement import AgreementSettings
 from settings.settings import GradeSettings
 
@@ -88,3 +88,23 @@ def test_a_hundred_thousand_leads_are_paged_in_time(situation):
         taken.append(time.perf_counter() - begun)
         assert text.count('class="card lead') == today.PER_PAGE
     assert min(taken) < 0.3
+
+
+def test_the_reasons_of_a_few_leads_are_those_that_scoring_all_would_give(situation):
+    shown = situation.worklist.iloc[[0, 3, 41]]
+    told = situation.explained(shown)
+    every = score(
+        situation.model, situation.matrix, grades=GradeSettings(), top_reasons=3, version="1"
+    ).frame.set_index("lead_id")["reasons"]
+    assert told["reasons"].tolist() == every.reindex(told["lead_id"]).tolist()
+    assert all(len(each) == 3 for each in told["reasons"])
+
+
+def test_what_holds_under_any_agreement_is_not_computed_again(situation):
+    kept = situation.effects, situation.steps, situation.quarter_view
+    agreement = Agreement(1, AgreementSettings(least_probability=0.5), who="a", why="b")
+    anew = situation.agreed_anew(GradeSettings(), agreement=agreement)
+    again = anew.effects, anew.steps, anew.quarter_view
+    assert all(one is other for one, other in zip(kept, again, strict=True))
+    assert anew.cut == 0.5
+    assert situation.cut != 0.5

@@ -111,7 +111,7 @@ def desk(marked, company, monkeypatch):
     monkeypatch.setattr(Desk, "now", lambda _: company.observed_until)
     source = FixedSource(registry_of(marked).load("champion"))
     made = Desk(marked, source, marked.history.url)
-    made.patience_s = made.api_patience_s = 30.0
+    made.patience_s = made.view_patience_s = made.api_patience_s = 30.0
     made.look()
     yield made
     made.close()

@@ -63,7 +63,7 @@ class FrozenDesk(Desk):
     """A patient desk, whose clock stands still at the end of the sample's history."""
 
     stands_at = pd.Timestamp("2025-12-31", tz="UTC").as_unit("us")
-    patience_s = api_patience_s = 30.0
+    patience_s = view_patience_s = api_patience_s = 30.0
 
     def moment(self) -> int:
         return micros(self.stands_at)

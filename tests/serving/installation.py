@@ -99,7 +99,7 @@ class Installation:
                 stderr=log,
             )
         self.running.append(service)
-        self.wait_for(lambda: self.get("/livez").status_code == 200, 60)
+        self.wait_for(lambda: self.get("/livez").status_code == 200, 180)
 
     def wait_for(self, condition: Any, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -312,6 +312,7 @@ def test_a_page_that_is_being_made_says_so_and_looks_again(desk, client, monkeyp
     monkeypatch.setattr(desk, "prepared", Prepared(worker))
     monkeypatch.setattr(desk, "patience_s", 0.0)
     monkeypatch.setattr(desk, "api_patience_s", 0.0)
+    monkeypatch.setattr(desk, "view_patience_s", 0.0)
     desk.situation(30.0)
     shown, told = client.get("/pages/funnel?by=owner"), client.get("/funnel?by=owner")
     assert (shown.status_code, shown.headers["Refresh"]) == (200, "3")
@@ -321,6 +322,7 @@ def test_a_page_that_is_being_made_says_so_and_looks_again(desk, client, monkeyp
     may.set()
     monkeypatch.setattr(desk, "patience_s", 30.0)
     monkeypatch.setattr(desk, "api_patience_s", 30.0)
+    monkeypatch.setattr(desk, "view_patience_s", 30.0)
     assert "By owner" in client.get("/pages/funnel?by=owner").text
     assert client.get("/funnel?by=owner").json()["by"] == "owner"
 
