@@ -193,9 +193,12 @@ def _finish(
     evaluation = replace(evaluation, learning=learning)
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
+    signal = has_signal(joined[training_set.horizons[-1]])
     model = fit_model(
         training_set, recipe, joined, fitting, until=until, contests=contests, signal=signal
     )
+    if model.kind == "prior" and judged.kind != "prior":
+        evaluation = replace(evaluation, notes=(model.message, *evaluation.notes))
     return TunedModel(model, judged, evaluation, holdout_start=held.when)
 
 

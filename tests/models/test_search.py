@@ -101,7 +101,7 @@ def test_where_nothing_tells_who_converts_all_get_one_rate_and_it_says_so(make):
     found = tune(replace(whole, labels=mixed.where(whole.labels.notna())), trials=4, workers=1)
     assert found.model.kind == "prior"
     assert "one rate for all" in found.model.message
-    assert found.evaluation.notes == (found.judged.message,)
+    assert found.evaluation.notes[0] == found.judged.message
     assert len(np.unique(found.model.probabilities(whole.values)[:, -1])) == 1
 
 
