@@ -199,11 +199,18 @@ class ConversionModel:
             more = f" {missing} more and boosted trees are tried too." if missing > 0 else ""
             return f"A {chosen} fitted to {wins} converted leads.{more}"
         low, high = prior.interval()
-        least = int(self.metadata.get("min_conversions", 0))
+        rate = (
+            f"every lead gets {prior.mean:.1%} within {self.primary.horizon} days "
+            f"(95 % interval {low:.1%} to {high:.1%})"
+        )
+        if not self.metadata.get("signal", True):
+            return (
+                "Nothing that is known of the leads tells who will convert: no model forecast "
+                f"later leads better than one rate for all, so {rate}."
+            )
+        missing = max(1, int(self.metadata.get("min_conversions", 0)) - int(prior.wins))
         return (
-            f"Too few conversions to learn from: every lead gets {prior.mean:.1%} within "
-            f"{self.primary.horizon} days (95 % interval {low:.1%} to {high:.1%}); "
-            f"{max(1, least - int(prior.wins))} more converted leads are needed."
+            f"Too few conversions to learn from: {rate}; {missing} more converted leads are needed."
         )
 
     def encode(self, values: pd.DataFrame) -> Floats:

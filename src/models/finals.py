@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
+from models.calibration import fit_platt
 from models.folds import Fitting, Fold, Forecasts, directions, hazard_forecasts, make_folds
 from models.hazard import Contest, comparable, contest
 from models.metrics import ERRORS, log_losses, standard_error
@@ -27,6 +28,7 @@ from models.weighing import Unseen, mixture_weights
 Floats = npt.NDArray[np.float64]
 
 _MOST_ROWS = 60_000
+_FEWEST_TO_TELL = 50
 LEAST_WEIGHT = 0.15
 """A part that would count for less is left out: each costs its trees in every score."""
 
@@ -68,6 +70,28 @@ def play_off(
     whole = sum(weight for _, weight in counting)
     shares = tuple(round(float(weight / whole), 3) for _, weight in counting)
     return Mixture(tuple(part for part, _ in counting), shares)
+
+
+def has_signal(unseen: Forecasts) -> bool:
+    """Tell whether forecasts of unseen snapshots are better than one rate for all of them.
+
+    Better by one standard error: of forecasts that know nothing, few come so far by luck, and where
+    there is something to know, the gate asks for two before a model serves. Both may know the rate
+    that came: a rate that moved is no want of signal.
+
+    Parameters
+    ----------
+    unseen : forward forecasts of what a search chose. With fewer than fifty conversions among
+        them nothing can be said against it.
+    """
+    labels = unseen.labels
+    if min(labels.sum(), len(labels) - labels.sum()) < _FEWEST_TO_TELL:
+        return True
+    level = fit_platt(unseen.log_odds, labels, slope_sd=0.0)
+    ours = log_losses(expit(level.calibrate(unseen.log_odds)), labels)
+    same = log_losses(np.full(len(labels), labels.mean()), labels)
+    gain = same - ours
+    return bool(gain.sum() > standard_error(gain, unseen.groups))
 
 
 def challenge(

@@ -42,6 +42,7 @@ def fit_model(
     until: pd.Timestamp,
     rows: Mapping[int, Mask] | None = None,
     contests: Sequence[Contest] = (),
+    signal: bool = True,
 ) -> ConversionModel:
     """Fit one estimator per horizon to every usable snapshot.
 
@@ -54,6 +55,8 @@ def fit_model(
     until : nothing that was learned after this instant is used; kept as ``trained_until``.
     rows : per horizon, which snapshots to train on; all with a known label where None.
     contests : of direct models against a hazard; horizons where it won share one hazard.
+    signal : whether anything that was tried forecasts better than one rate for all; where nothing
+        does, that rate is the model.
     """
     usable = rows or {
         horizon: training_set.labels[horizon].notna().to_numpy()
@@ -64,7 +67,7 @@ def fit_model(
     encoder = encoder_for(training_set).fit(training_set.values[usable[primary]])
     X = encoder.transform(training_set.values)
     choices: list[Choice] = []
-    if conversions < fitting.min_conversions:
+    if conversions < fitting.min_conversions or not signal:
         models = [_prior(training_set, h, usable[h], X.shape[1]) for h in training_set.horizons]
     else:
         codes = tuple(encoder.levels_)
@@ -83,6 +86,7 @@ def fit_model(
         metadata=_metadata(training_set, recipe, fitting, usable[primary])
         | {
             "trained_until": until.isoformat(),
+            "signal": signal or conversions < fitting.min_conversions,
             "calibration": [asdict(each) for each in choices],
             "hazard": [{**asdict(each), "won": each.won} for each in contests],
         },

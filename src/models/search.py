@@ -17,7 +17,7 @@ from features.training_set import TrainingSet
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
-from models.finals import against_hazard, challenge, play_off
+from models.finals import against_hazard, challenge, has_signal, play_off
 from models.fitting import converted_leads, fit_model
 from models.folds import (
     Fitting,
@@ -164,13 +164,23 @@ def _finish(
         for horizon in training_set.horizons
     }
     until = training_set.observed_until
+    signal = has_signal(forecasts[training_set.horizons[-1]])
     contests, forecasts = against_hazard(training_set, recipe, fitting, rows, forecasts)
     if held is None:
-        model = fit_model(training_set, recipe, forecasts, fitting, until=until, contests=contests)
+        model = fit_model(
+            training_set, recipe, forecasts, fitting, until=until, contests=contests, signal=signal
+        )
         note = "The history is too short to hold out a future part: nothing was judged."
         return TunedModel(model, model, _nothing(capacity, note))
     judged = fit_model(
-        training_set, recipe, forecasts, fitting, until=held.when, rows=rows, contests=contests
+        training_set,
+        recipe,
+        forecasts,
+        fitting,
+        until=held.when,
+        rows=rows,
+        contests=contests,
+        signal=signal,
     )
     known = training_set.labels.notna().any(axis=1).to_numpy()
     test = training_set.take(held.future() & known)
@@ -183,7 +193,12 @@ def _finish(
     evaluation = replace(evaluation, learning=learning)
     fresh = _fresh_forecasts(judged, test)
     joined = {horizon: forecasts[horizon].joined(fresh[horizon]) for horizon in forecasts}
-    model = fit_model(training_set, recipe, joined, fitting, until=until, contests=contests)
+    signal = has_signal(joined[training_set.horizons[-1]])
+    model = fit_model(
+        training_set, recipe, joined, fitting, until=until, contests=contests, signal=signal
+    )
+    if model.kind == "prior" and judged.kind != "prior":
+        evaluation = replace(evaluation, notes=(model.message, *evaluation.notes))
     return TunedModel(model, judged, evaluation, holdout_start=held.when)
 
 

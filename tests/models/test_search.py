@@ -94,6 +94,17 @@ def test_with_too_few_conversions_the_model_is_a_prior(make, level):
     assert 0 < probabilities[0, -1] < 0.05
 
 
+def test_where_nothing_tells_who_converts_all_get_one_rate_and_it_says_so(make):
+    whole = make(leads=900)
+    rng = np.random.default_rng(4)
+    mixed = whole.labels.iloc[rng.permutation(len(whole))].reset_index(drop=True)
+    found = tune(replace(whole, labels=mixed.where(whole.labels.notna())), trials=4, workers=1)
+    assert found.model.kind == "prior"
+    assert "one rate for all" in found.model.message
+    assert found.evaluation.notes[0] == found.judged.message
+    assert len(np.unique(found.model.probabilities(whole.values)[:, -1])) == 1
+
+
 def test_a_history_too_short_to_judge_still_gives_a_model_and_says_so(make):
     whole = make(leads=3000)
     times = whole.snapshots["as_of"]
