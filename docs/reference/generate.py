@@ -25,6 +25,8 @@ from settings import Settings  # noqa: E402
 PUBLIC = ("history", "features", "models", "alignment", "monitoring")
 MORE = (
     "features.audit.audit",
+    "features.files.files_of",
+    "features.files.engine_of_files",
     "features.stream.write_features",
     "history.score_log.read_scores",
     "models.promotion.compare",

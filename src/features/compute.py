@@ -119,9 +119,9 @@ class FeatureEngine:
     def _log(self, source: str, plan: Plan) -> Log:
         of_account = source in COLLEAGUE_SOURCES
         if TABLE_OF[source] in self._rows:
-            created = microseconds(self.history.leads["created_at"])
+            born = microseconds(self.history.leads["created_at"])
             rows = self._rows[TABLE_OF[source]]
-            return rows.log(plan, self.index, created, of_account=of_account)
+            return rows.log(plan, self.index, born, of_account=of_account)
         frame: pd.DataFrame = getattr(self.history, TABLE_OF[source])
         lead = codes_in(self.index.leads, frame["lead_id"])
         created = source == "members"

@@ -53,7 +53,7 @@ def arrange(
     in_parallel(deal, range(len(stretches)), WORKERS)
     edges = np.searchsorted(offsets, np.arange(0, size + _SOME, _SOME))
     ranges = pairwise(np.unique(np.minimum(edges, groups)).tolist())
-    in_parallel(lambda ours: _arrange(*ours, *rows), ranges, WORKERS)
+    in_parallel(lambda ours: _arrange(*ours, offsets, rows.wide, rows.narrow), ranges, WORKERS)
     return rows
 
 

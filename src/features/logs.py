@@ -98,18 +98,11 @@ def encode(
         codes, found = values.cat.codes.to_numpy(), values.cat.categories
     else:
         codes, found = pd.factorize(values)
-    table, categories = categories_of(found.astype(object), vocabulary)
-    return lookup(table, codes).astype(np.int32), categories
-
-
-def categories_of(
-    found: Sequence[str | None], vocabulary: Sequence[str]
-) -> tuple[CodeArray, npt.NDArray[np.object_]]:
-    """Give values codes, the vocabulary first; return those, and the values by code."""
-    values, known = pd.Index(found, dtype=object), pd.Index(list(vocabulary), dtype=object)
-    others = values.dropna().unique().difference(known, sort=False)
+    known = pd.Index(list(vocabulary), dtype=object)
+    others = pd.Index(found.astype(object)).difference(known, sort=False)
     categories = np.concatenate([known.to_numpy(), others.to_numpy()]).astype(object)
-    return pd.Index(categories).get_indexer(values).astype(np.int32), categories
+    table = pd.Index(categories).get_indexer(pd.Index(found.astype(object)))
+    return lookup(table, codes).astype(np.int32), categories
 
 
 def encode_plain(
