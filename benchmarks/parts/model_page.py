@@ -30,7 +30,9 @@ def slug(name: str) -> str:
 def page(sets: Sequence[Mapping[str, Any]]) -> str:
     """Return the whole page as Markdown."""
     ordered = sorted(sets, key=lambda each: _place(each["name"]))
-    return "\n".join([HEAD, summary(ordered), LAW, *(section(each, plot=True) for each in ordered)])
+    # All leads of a simulated world are of one month: there is no newest past to draw.
+    sections = [section(each, plot=each["attained"] is None) for each in ordered]
+    return "\n".join([HEAD, summary(ordered), LAW, *sections])
 
 
 def _place(name: str) -> int:

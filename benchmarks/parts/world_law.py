@@ -219,12 +219,13 @@ def _filtered(
     for lead in range(len(stage)):
         whole, won = 0.0, 0.0
         for trait in range(len(chances)):
+            moves, wins = chances[trait, 0], chances[trait, 1]
             now[:] = 0.0
             now[0] = 1.0
             for day in range(stage.shape[1]):
                 opens, called = opened[lead, day] > 0, calls[lead, day] > 0
                 quiet = touches[lead, day] == 0 and not called and not opens
-                fresh = _passes(now, then, *chances[trait], leave, opens, quiet)
+                fresh = _passes(now, then, moves, wins, leave, opens, quiet)
                 for s in range(len(STAGES)):
                     chance = told[lead, day] * _explains(
                         s, called, pricing[lead, day], demo[lead, day]
@@ -241,7 +242,8 @@ def _filtered(
                 now, then = then, now
             whole += now.sum()
             won += (now * win[trait]).sum()
-        out[lead] = won / whole
+        # What the law rules out is of a lead that was won unheard; nobody is asked about it.
+        out[lead] = won / whole if whole > 0.0 else np.nan
     return out
 
 
@@ -286,8 +288,9 @@ def _passes(
 def _explains(stage: int, called: bool, pricing: int, demo: int) -> float:
     """Return how likely a day's calls and visit are in a stage."""
     chance = (0.0 if called else 1.0) if stage == 0 else 0.2 if called else 0.8
-    if pricing >= 0:
-        late, shown = stage >= 2, stage in (3, 4)
-        chance *= 1 / 3 if late else float(pricing == 0)
-        chance *= 1 / 3 if shown else float(demo == 0)
-    return chance
+    if pricing < 0:
+        return chance
+    late, shown = stage >= 2, 3 <= stage <= 4
+    if (pricing > 0 and not late) or (demo > 0 and not shown):
+        return 0.0
+    return chance / (3.0 if late else 1.0) / (3.0 if shown else 1.0)
