@@ -93,7 +93,6 @@ def main() -> None:
                 stored,
                 tables["snapshots"],
                 features,
-                observed_until=history.observed_until,
                 parts=8,
             )
 
