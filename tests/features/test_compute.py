@@ -185,6 +185,11 @@ def test_a_matrix_names_account_and_age_of_each_snapshot():
         ([Feature("f", "f", "lead", "attribute")], "needs a column"),
         ([Feature("f", "f", "weather", "count")], "'weather' is no source"),
         ([Feature("f", "f", "engagements", "count", window_days=0)], "window"),
+        ([Feature("f", "f", "engagements", "count", window_days=1.5)], "whole number of days"),
+        ([Feature("f", "f", "engagements", "count", where={"kind": "x"})], r"write \('x',\)"),
+        ([Feature("f", "f", "engagements", "count", where={"kind": ()})], "has no values"),
+        ([Feature("lead_id", "f", "engagements", "count")], "name a snapshot"),
+        ([Feature("f", "f", "engagements", "count", group="luck")], "the groups are channel"),
         ([Feature("f", "f", "engagements", "count")] * 2, "declared twice"),
     ],
 )
