@@ -116,7 +116,8 @@ def main() -> None:
     )
     print(text)
     if wanted.write_docs:
-        command = f"python benchmarks/spark_speed.py --engagements {wanted.engagements}"
+        asked = f"--engagements {wanted.engagements} --write-docs"
+        command = f"python benchmarks/spark_speed.py {asked}"
         (DOCS / "spark.md").write_text(f"# The kernel on Spark\n\n`{command}`\n\n{text}\n")
 
 
