@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from features.declaration import Feature, Group
@@ -58,7 +58,8 @@ def _problem_of_words(feature: Feature) -> str:
         return f"{', '.join(_SNAPSHOT)} name a snapshot: call it otherwise"
     if feature.group not in get_args(Group):
         return f"{feature.group!r} is no group; the groups are {', '.join(get_args(Group))}"
-    for name, values in feature.where.items():
+    given: Mapping[str, object] = feature.where  # a notebook is seldom type-checked
+    for name, values in given.items():
         if isinstance(values, str):
             return f"where {name!r} takes a tuple of values: write ({values!r},)"
         if not values:
