@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from parts.feature_history import PLAIN, START, read_history, write_history
+from parts.feature_history import PLAIN, read_history, write_history
 from parts.feature_ways import (
     scan,
     scan_and_sort,
@@ -66,7 +66,6 @@ def _stream(folder: Path, parts: int) -> tuple[float, int, int]:
         folder / "snapshots.parquet",
         features,
         folder / "out.parquet",
-        observed_until=START + pd.Timedelta(days=1095),
         parts=parts,
     )
     return time.perf_counter() - started, snapshots, _peak_mb()

@@ -93,7 +93,6 @@ def main() -> None:
                 stored,
                 tables["snapshots"],
                 features,
-                observed_until=history.observed_until,
                 parts=8,
             )
 
@@ -117,7 +116,8 @@ def main() -> None:
     )
     print(text)
     if wanted.write_docs:
-        command = f"python benchmarks/spark_speed.py --engagements {wanted.engagements}"
+        asked = f"--engagements {wanted.engagements} --write-docs"
+        command = f"python benchmarks/spark_speed.py {asked}"
         (DOCS / "spark.md").write_text(f"# The kernel on Spark\n\n`{command}`\n\n{text}\n")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
-from features.declaration import Feature
+from features.declaration import Feature, Group
 from features.logs import NUMBER_SCALES
 from history.tables import TABLES, Table
 
@@ -22,6 +23,8 @@ COLLEAGUE_SOURCES = frozenset({"colleagues", "colleague_stages", "members"})
 OF_NUMBERS = frozenset({"sum", "mean", "max", "last"})
 OF_CATEGORIES = frozenset({"distinct", "current"})
 CLOCKS = ("age_days", "created_weekday", "created_hour", "as_of_weekday", "as_of_month")
+_SNAPSHOT = ("lead_id", "as_of", "account_id")
+"""What names a snapshot stands in the frame of a training set already."""
 _OF_ROWS = OF_NUMBERS | OF_CATEGORIES | {
     "count", "any", "days_since_last", "days_since_first", "active_days", "gap_mean_days",
     "gap_std_days",
@@ -47,6 +50,24 @@ def check(features: Sequence[Feature]) -> None:
 
 
 def _problem(feature: Feature, names: set[str]) -> str:
+    return _problem_of_words(feature) or _problem_of_source(feature, names)
+
+
+def _problem_of_words(feature: Feature) -> str:
+    if feature.name in _SNAPSHOT:
+        return f"{', '.join(_SNAPSHOT)} name a snapshot: call it otherwise"
+    if feature.group not in get_args(Group):
+        return f"{feature.group!r} is no group; the groups are {', '.join(get_args(Group))}"
+    given: Mapping[str, object] = feature.where  # a notebook is seldom type-checked
+    for name, values in given.items():
+        if isinstance(values, str):
+            return f"where {name!r} takes a tuple of values: write ({values!r},)"
+        if not values:
+            return f"where {name!r} has no values: no row could pass"
+    return ""
+
+
+def _problem_of_source(feature: Feature, names: set[str]) -> str:
     if feature.source == "ratio":
         if feature.of is None:
             return f"{feature.name!r} is a ratio of nothing; name two features in `of`"
@@ -70,8 +91,9 @@ def _problem_of_rows(feature: Feature) -> str:
     table = TABLES[TABLE_OF[feature.source]]
     if feature.aggregate not in _OF_ROWS:
         return f"{feature.aggregate!r} is no aggregate of {feature.source}"
-    if feature.window_days is not None and feature.window_days <= 0:
-        return "a window is at least one day; None is ever"
+    window = feature.window_days
+    if window is not None and not (isinstance(window, int) and window > 0):
+        return f"a window is a whole number of days, at least one, not {window!r}; None is ever"
     for name in feature.where:
         if name not in table.names or table.column(name).kind != "category":
             return f"{name!r} is no category column of {table.name}"

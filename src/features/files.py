@@ -16,7 +16,8 @@ from features.pieces import of_files
 from history import History
 from history.tables import TABLES
 
-_BEGINNING = pd.Timestamp(0, tz="UTC")
+BEGINNING = pd.Timestamp(0, tz="UTC")
+"""Up to when a history is complete that nobody asks for labels: no feature looks at it."""
 ROWS = frozenset(TABLE_OF.values()) - {"leads"}
 """Tables of rows: the big ones."""
 
@@ -64,7 +65,7 @@ def engine_of_files(
         for name, file in files.items()
         if name not in ROWS
     }
-    history = History.from_frames(facts, _BEGINNING, current_only)
+    history = History.from_frames(facts, BEGINNING, current_only)
     return FeatureEngine(history, features, rows)
 
 

@@ -89,7 +89,8 @@ class Plan:
         group : group of each snapshot in the log; snapshots of no group (-1) see no rows.
         as_of : cutoffs, UTC microseconds, exclusive.
         own : the member of the group to leave out of each snapshot, -1 for nobody.
-        out : float64 (lines, snapshots), written in place; made where missing.
+        out : float64 (lines, snapshots), written in place; made where missing, up to the last line
+            that the plan fills.
 
         Returns
         -------
@@ -97,7 +98,8 @@ class Plan:
         """
         group = np.where(group < 0, len(log.rows.offsets) - 2, group)
         own = np.full_like(group, -1) if own is None else own
-        out = np.empty((len(self.wanted.output), len(group))) if out is None else out
+        if out is None:  # the kernel writes at the lines named, whether or not they are there
+            out = np.full((int(self.wanted.output.max(initial=-1)) + 1, len(group)), np.nan)
         order = _order(group, as_of)
 
         def fill(chosen: npt.NDArray[np.int64]) -> None:

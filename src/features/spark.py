@@ -25,7 +25,7 @@ from pyspark.sql.types import DoubleType, StringType, StructField, StructType, T
 from features.checking import COLLEAGUE_SOURCES, check
 from features.compute import FeatureEngine
 from features.declaration import Feature
-from features.files import ROWS, columns_of
+from features.files import BEGINNING, ROWS, columns_of
 from features.pieces import of_table
 from features.training_set import arrow_schema, as_arrow
 from history import History
@@ -42,7 +42,6 @@ def compute_features_on_spark(
     snapshots: DataFrame,
     features: Sequence[Feature],
     *,
-    observed_until: pd.Timestamp,
     current_only: Collection[str] = (),
     parts: int = 200,
 ) -> DataFrame:
@@ -54,7 +53,6 @@ def compute_features_on_spark(
         and the session's time zone is UTC.
     snapshots : ``lead_id`` and ``as_of`` (exclusive).
     features : the declarations.
-    observed_until : end of the observation, with a time zone.
     current_only : ``table.column`` of attributes of which only today's value is known.
     parts : into how many parts the buying groups are dealt. A part is computed at once, in the
         memory of one worker.
@@ -76,7 +74,7 @@ def compute_features_on_spark(
 
     def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         found = _unpacked(list(batches), places)
-        yield from _computed(found, declared, observed_until, unusable).to_batches()
+        yield from _computed(found, declared, unusable).to_batches()
 
     parted = together.repartition(parts, _KEY).drop(_KEY)
     return parted.mapInArrow(compute, schema=_schema(declared))
@@ -190,7 +188,6 @@ def _unpacked(batches: Sequence[pa.RecordBatch], places: Places) -> dict[str, pa
 def _computed(
     found: Mapping[str, pa.Table],
     features: Sequence[Feature],
-    observed_until: pd.Timestamp,
     current_only: frozenset[str],
 ) -> pa.Table:
     schema = arrow_schema(features)
@@ -199,7 +196,7 @@ def _computed(
     snapshots = found[_SNAPSHOTS].to_pandas()
     facts = {name: found[name].to_pandas() for name in set(found) & set(TABLES) - ROWS}
     rows = {name: of_table(found[name]) for name in set(found) & ROWS}
-    history = History.from_frames(facts, observed_until, current_only)
+    history = History.from_frames(facts, BEGINNING, current_only)
     as_of = pd.to_datetime(snapshots["as_of"], utc=True).dt.as_unit("us")
     matrix = FeatureEngine(history, features, rows).compute(snapshots.assign(as_of=as_of))
     return as_arrow(matrix, schema)

@@ -155,6 +155,16 @@ def test_the_zone_and_resolution_of_a_cutoff_do_not_matter():
     pd.testing.assert_frame_equal(found.snapshots, wanted.snapshots)
 
 
+def test_a_plan_makes_room_for_every_line_that_it_fills():
+    plan, log, _ = FeatureEngine(_fixed_history(), FEATURES).passes["stages"]
+    assert plan.wanted.output.max() >= len(plan.wanted.output)
+    asked = {"group": np.zeros(1, np.int64), "as_of": np.array([BASE.value // 1000])}
+    out = np.full((len(FEATURES), 1), np.nan)
+    found, wanted = plan.run(log, **asked), plan.run(log, **asked, out=out)
+    assert len(found) == plan.wanted.output.max() + 1
+    np.testing.assert_array_equal(found, wanted[: len(found)])
+
+
 def test_no_snapshots_give_no_rows():
     history = _fixed_history()
     matrix = compute_features(history, _all_leads(history).iloc[:0], FEATURES)
@@ -185,6 +195,11 @@ def test_a_matrix_names_account_and_age_of_each_snapshot():
         ([Feature("f", "f", "lead", "attribute")], "needs a column"),
         ([Feature("f", "f", "weather", "count")], "'weather' is no source"),
         ([Feature("f", "f", "engagements", "count", window_days=0)], "window"),
+        ([Feature("f", "f", "engagements", "count", window_days=1.5)], "whole number of days"),
+        ([Feature("f", "f", "engagements", "count", where={"kind": "x"})], r"write \('x',\)"),
+        ([Feature("f", "f", "engagements", "count", where={"kind": ()})], "has no values"),
+        ([Feature("lead_id", "f", "engagements", "count")], "name a snapshot"),
+        ([Feature("f", "f", "engagements", "count", group="luck")], "the groups are channel"),
         ([Feature("f", "f", "engagements", "count")] * 2, "declared twice"),
     ],
 )

@@ -88,7 +88,6 @@ def test_spark_equals_the_single_process(history, on_spark):
                 tables,
                 on_spark(snapshots),
                 features,
-                observed_until=history.observed_until,
                 current_only=history.current_only,
                 parts=7,
             )
@@ -111,10 +110,8 @@ def test_a_session_in_another_zone_is_refused(spark, history, on_spark):
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     try:
         with pytest.raises(ValueError, match="set it to UTC"):
-            compute_features_on_spark(
-                {"leads": leads}, leads, [], observed_until=history.observed_until
-            )
+            compute_features_on_spark({"leads": leads}, leads, [])
         with pytest.raises(ValueError, match="the table leads is missing"):
-            compute_features_on_spark({}, leads, [], observed_until=history.observed_until)
+            compute_features_on_spark({}, leads, [])
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")

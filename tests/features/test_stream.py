@@ -36,7 +36,6 @@ def test_parts_equal_the_whole(folder, snapshots, small_company, parts):
         folder / "snapshots.parquet",
         features,
         out,
-        observed_until=history.observed_until,
         current_only=history.current_only,
         parts=parts,
         memory="200MB",
@@ -52,7 +51,7 @@ def test_parts_equal_the_whole(folder, snapshots, small_company, parts):
     assert sorted(file.name for file in folder.iterdir() if "tmp" in file.name) == []
 
 
-def test_a_snapshot_of_nobody_is_refused_and_nothing_is_written(folder, snapshots, small_company):
+def test_a_snapshot_of_nobody_is_refused_and_nothing_is_written(folder, snapshots):
     snapshots.head(1).assign(lead_id="nobody").to_parquet(folder / "snapshots.parquet")
     with pytest.raises(ValueError, match="no lead 'nobody'"):
         write_features(
@@ -60,17 +59,15 @@ def test_a_snapshot_of_nobody_is_refused_and_nothing_is_written(folder, snapshot
             folder / "snapshots.parquet",
             [],
             folder / "out.parquet",
-            observed_until=small_company.history.observed_until,
         )
     assert not (folder / "out.parquet").exists()
 
 
-def test_a_folder_without_leads_is_refused(tmp_path, small_company):
+def test_a_folder_without_leads_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"expected leads\.parquet"):
         write_features(
             tmp_path,
             tmp_path / "snapshots.parquet",
             [],
             tmp_path / "out.parquet",
-            observed_until=small_company.history.observed_until,
         )
