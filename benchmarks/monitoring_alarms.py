@@ -59,6 +59,24 @@ CHANGES = (
     ),
     *(
         Change(
+            f"kind {name} stops while its channel goes on",
+            lambda history, day, name=name: planted.kind_dies(history, day, name),
+            "kind_silent",
+            name,
+        )
+        for name in ("email_click", "pricing_visit")
+    ),
+    *(
+        Change(
+            f"the clock of channel {name} moves by eight hours",
+            lambda history, day, name=name: planted.clock_moves(history, day, name),
+            "hours_moved",
+            name,
+        )
+        for name in ("web", "email")
+    ),
+    *(
+        Change(
             f"{name} floods the funnel with poor leads",
             lambda history, day, name=name: planted.flood(history, day, name),
             "flood_of_poor_leads",

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pandas as pd
 
-from delivery import Delivery, Outbox, deliver, target_of
+from delivery import Delivery, Outbox, deliver, keep_addresses_out_of_logs, target_of
 from history import Store
 from history.moved import former_ids
 from pipelines import context
@@ -55,6 +55,7 @@ def run(
     if replay:
         result["replayed"] = outbox.replay(crm or "")
     if send:
+        keep_addresses_out_of_logs()
         with (
             context.working("sending"),
             httpx.Client(timeout=settings.crm.timeout_s) as client,

@@ -11,6 +11,7 @@ import bentoml
 from _bentoml_sdk import Service
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from delivery import keep_addresses_out_of_logs
 from serving.access_log import AccessLog
 from serving.app import create_app
 from serving.crm.afterwards import Timer
@@ -84,6 +85,7 @@ class Smarketing:
     champion = PackedChampion(MODEL_NAME)
 
     def __init__(self) -> None:
+        keep_addresses_out_of_logs()
         settings, bento = Settings.load(), bento_folder()
         source = RegistrySource(settings) if bento is None else BentoSource(bento)
         self.desk = Desk(settings, source, _history_url(settings, packed=bento is not None))

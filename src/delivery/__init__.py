@@ -2,6 +2,7 @@
 
 from delivery.outbox import Outbox
 from delivery.overdue import escalate
+from delivery.quiet import keep_addresses_out_of_logs
 from delivery.sender import RECEIVERS, Delivery, deliver
 from delivery.targets import TARGETS, Target, target_of
 
@@ -13,5 +14,6 @@ __all__ = [
     "Target",
     "deliver",
     "escalate",
+    "keep_addresses_out_of_logs",
     "target_of",
 ]

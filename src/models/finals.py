@@ -149,7 +149,8 @@ def against_hazard(
 
     Returns
     -------
-    The contests, none where the horizons are not evenly spaced, and the forecasts of whichever won.
+    The contests, none where the horizons are not evenly spaced or a hazard has nothing to learn
+    from, and the forecasts of whichever won.
     """
     contests: list[Contest] = []
     forecasts = dict(direct)
@@ -158,6 +159,8 @@ def against_hazard(
         if min(wins, len(ours.labels) - wins) < fitting.min_conversions:
             continue
         hazard = hazard_forecasts(training_set, horizon, usable, recipe, fitting)
+        if hazard is None:
+            continue
         verdict = contest(horizon, ours.log_odds, hazard.log_odds, ours.labels, ours.groups)
         contests.append(verdict)
         forecasts[horizon] = hazard if verdict.won else ours

@@ -178,11 +178,13 @@ def hazard_forecasts(
     usable: Mapping[int, Mask],
     recipe: Buildable,
     fitting: Fitting,
-) -> Forecasts:
+) -> Forecasts | None:
     """Return what the recipe, fitted as a hazard, forecasts for the rows of `forecast_folds`.
 
     Each fold learns from the periods that were over when its test part begins, from as many rows
-    at most as a direct model does: a contest of equals, and fits that cost no more.
+    at most as a direct model does: a contest of equals, and fits that cost no more. None where a
+    fold has nothing to learn from: a history too narrow for forward folds is split by accounts,
+    and then no period was over before the test part.
 
     Parameters
     ----------
@@ -204,6 +206,8 @@ def hazard_forecasts(
         }
         rows, events = person_periods(training_set.labels, over)
         chosen = _thinned(np.arange(len(rows)), _MOST_ROWS, rng)
+        if not 0 < events[chosen].sum() < len(chosen):
+            return None
         asked.append((rows[chosen], events[chosen], test))
 
     def forecast(

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from history import TABLES, History
-from monitoring.signals import LEAST_REFERENCE, Signal
+from monitoring.signals import LEAST_REFERENCE, LOOKS, Signal
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -20,6 +20,12 @@ WEEK = pd.Timedelta(days=7)
 _DAY = pd.Timedelta(days=1)
 _MOST_LEVELS = 20
 _TOLD_APART_BY = ("lead_id", "occurred_at", "kind", "channel", "campaign", "direction")
+_HOURS = 24
+_BUSY = 0.8
+_MOST_BUSY = 20
+"""Hours that are nearly the whole day tell nothing of a clock."""
+_LEAST_HOURS_KNOWN = 200
+"""Reference rows without which nobody knows a channel's hours."""
 _INNER = np.linspace(0, 1, 11)[1:-1]
 """Edges between ten bins of the reference."""
 
@@ -51,10 +57,11 @@ class Calendar:
 
 
 def arrivals(history: History, calendar: Calendar) -> Iterator[Signal]:
-    """Yield shares of channels, of sources of leads, and of what is missing."""
+    """Yield shares of channels, kinds and hours, of sources of leads, and of what is missing."""
     engagements = history.engagements
     week = calendar.week_of(engagements["recorded_at"])
     yield from _levels("channel", engagements["channel"], week, calendar, 0.6, 1.5)
+    yield from _within_channels(engagements, week, calendar)
     yield from _missing("engagements", engagements, week, calendar)
     leads = history.leads
     created = calendar.week_of(leads["created_at"])
@@ -190,17 +197,67 @@ def _binned(old: pd.Series, new: pd.Series) -> tuple[Floats, Floats]:
     return counts[0][used], counts[1][used]
 
 
+def _within_channels(rows: pd.DataFrame, week: Ints, calendar: Calendar) -> Iterator[Signal]:
+    """Yield each kind's share of its channel, and each channel's share of its own hours of day.
+
+    A kind is held against its channel alone: where the channel stops, that is told once.
+    """
+    rows, week = rows[week >= 0], week[week >= 0]
+    code, names = _coded(rows["channel"])
+    hour = rows["occurred_at"].dt.hour.to_numpy()
+    for place in np.argsort(-np.bincount(code + 1), kind="stable")[:_MOST_LEVELS] - 1:
+        mine, name = code == place, names[place] if place >= 0 else ""
+        kinds = rows["kind"][mine]
+        if kinds.nunique() > 1:
+            yield from _levels("kind", kinds, week[mine], calendar, 0.6, 1.5, whole=name)
+        yield from _hours(name, hour[mine], week[mine], calendar)
+
+
+def _hours(subject: str, hour: Ints, week: Ints, calendar: Calendar) -> Iterator[Signal]:
+    """Yield the share of rows in the hours that were busy before, in UTC.
+
+    Busy are the fewest hours that held four fifths of the reference, and one hour on either side:
+    summer time moves work by an hour and is no news.
+    """
+    known = (week >= 0) & (week < calendar.weeks - max(LOOKS))
+    counts = np.bincount(hour[known], minlength=_HOURS)
+    if counts.sum() < _LEAST_HOURS_KNOWN:
+        return
+    order = np.argsort(-counts, kind="stable")
+    few = int(np.searchsorted(np.cumsum(counts[order]), _BUSY * counts.sum())) + 1
+    busy = np.isin(np.arange(_HOURS), order[:few])
+    busy |= np.roll(busy, 1) | np.roll(busy, -1)
+    if busy.sum() <= _MOST_BUSY:
+        hits = calendar.count(week, busy[hour])
+        yield Signal("hours", subject, hits, calendar.count(week), 0.25, np.inf)
+
+
 def _levels(
-    kind: str, values: pd.Series, week: Ints, calendar: Calendar, fall: float, rise: float
+    kind: str,
+    values: pd.Series,
+    week: Ints,
+    calendar: Calendar,
+    fall: float,
+    rise: float,
+    whole: str = "",
 ) -> Iterator[Signal]:
     """Yield the odds of each common value against all others, so that each is judged alone."""
-    named = values.astype("str").where(values.notna(), "")
-    inside = week >= 0
-    common = named[inside & (named != "").to_numpy()].value_counts().index[:_MOST_LEVELS]
-    total = calendar.count(week, (named != "").to_numpy())
-    for each in common:
-        hits = calendar.count(week, (named == each).to_numpy())
-        yield Signal(kind, str(each), hits, total, fall, rise)
+    code, names = _coded(values)
+    counts = np.bincount(code[(week >= 0) & (code >= 0)], minlength=len(names))
+    total = calendar.count(week, code >= 0)
+    for place in np.argsort(-counts, kind="stable")[:_MOST_LEVELS]:
+        if counts[place]:
+            hits = calendar.count(week, code == place)
+            yield Signal(kind, names[place], hits, total, fall, rise, whole)
+
+
+def _coded(values: pd.Series) -> tuple[Ints, list[str]]:
+    """Return a number for each value, -1 for those missing or empty, and what the numbers mean."""
+    code, found = pd.factorize(values)
+    names = [str(each) for each in found]
+    if "" in names:
+        code = np.where(code == names.index(""), -1, code)
+    return code.astype(np.int64), names
 
 
 def _missing(

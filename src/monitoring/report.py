@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,15 @@ import pandas as pd
 from history import History
 from monitoring.drift import Calendar, arrivals, silence, twins, verdicts, volumes
 from monitoring.signals import LEAST_REFERENCE, LOOKS, Finding, Signal, judge, level
+from monitoring.words import WORDS, Severity
 
-Severity = Literal["urgent", "warning", "notice"]
 _ORDER = {"urgent": 0, "warning": 1, "notice": 2}
 _HALVED, _DOUBLED = 0.4, 2.5
 _SOON = pd.Timedelta(days=3)
 _POORER = 0.7
 _TWICE, _FEW_ROWS = 0.25, 20
+_PARTS = ("channel", "kind", "source", "campaign")
+"""Kinds of signals that add up to a whole: where one falls, the others rise."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ def _explained(signals: list[Signal], probability: float) -> list[Finding]:
     totals and its kind is judged again, until nothing is left.
     """
     found: list[Finding] = []
-    for kind in dict.fromkeys(signal.kind for signal in signals):
-        mine = [signal for signal in signals if signal.kind == kind]
+    for kind, whole in dict.fromkeys((signal.kind, signal.whole) for signal in signals):
+        mine = [signal for signal in signals if (signal.kind, signal.whole) == (kind, whole)]
         while mine:
             moved = [each for each in (judge(signal, probability) for signal in mine) if each]
             if not moved:
@@ -139,7 +141,7 @@ def _explained(signals: list[Signal], probability: float) -> list[Finding]:
             found.append(strongest)
             culprit = next(signal for signal in mine if signal.subject == strongest.subject)
             mine = [
-                _without(signal, culprit) if kind in ("channel", "source", "campaign") else signal
+                _without(signal, culprit) if kind in _PARTS else signal
                 for signal in mine
                 if signal is not culprit
             ]
@@ -147,21 +149,14 @@ def _explained(signals: list[Signal], probability: float) -> list[Finding]:
 
 
 def _without(signal: Signal, culprit: Signal) -> Signal:
-    return Signal(
-        signal.kind,
-        signal.subject,
-        signal.hits,
-        signal.trials - culprit.hits,
-        signal.least_fall,
-        signal.least_rise,
-    )
+    return replace(signal, trials=signal.trials - culprit.hits)
 
 
 def _told(found: Finding, history: History, calendar: Calendar) -> Alert:
     """Put a finding into words."""
     fell = found.strength < 0
     span = "last week" if found.weeks == 1 else f"the last {found.weeks} weeks"
-    code, severity, cause, step = _WORDS[found.kind, fell]
+    code, severity, cause, step = WORDS[found.kind, fell]
     usual = found.expected * found.trials
     figures = {
         "subject": found.subject,
@@ -171,6 +166,8 @@ def _told(found: Finding, history: History, calendar: Calendar) -> Alert:
         "expected": f"{found.expected:.0%}",
         "trials": f"{found.trials:,}",
         "span": span,
+        "of": f"of channel {found.subject}" if found.subject else "without a channel",
+        "where": f"in channel {found.whole}" if found.whole else "without a channel",
     }
     words = cause.format(**figures)
     if found.kind in ("source", "campaign") and not fell:
@@ -275,72 +272,3 @@ def _silent(history: History, calendar: Calendar) -> list[Alert]:
         for name, (days, gap) in silence(history, calendar).items()
         if days > max(2.0, 2.0 * gap)
     ]
-
-
-_WORDS: dict[tuple[str, bool], tuple[str, Severity, str, str]] = {
-    ("channel", True): (
-        "channel_silent",
-        "urgent",
-        "Channel {subject} brought {hits} engagements in {span}, where about {usual} were to be "
-        "expected.",
-        "Ask whoever runs {subject} whether it stopped or only its tracking did.",
-    ),
-    ("channel", False): (
-        "channel_loud",
-        "warning",
-        "Channel {subject} brought {hits} engagements in {span}, where about {usual} were to be "
-        "expected.",
-        "Look for a robot, a double import or a new campaign on {subject}.",
-    ),
-    ("present", True): (
-        "field_missing",
-        "urgent",
-        "Field {subject} was filled in {share} of {trials} new rows in {span}, before in "
-        "{expected}.",
-        "Look at the form or the import that fills {subject}; scores lean on it meanwhile.",
-    ),
-    ("win_rate", True): (
-        "win_rate_fell",
-        "urgent",
-        "Sales won {share} of {trials} closed opportunities in {span}, before {expected}.",
-        "Read the reasons of the lost ones together, then retrain: promises are too high.",
-    ),
-    ("win_rate", False): (
-        "win_rate_rose",
-        "notice",
-        "Sales won {share} of {trials} closed opportunities in {span}, before {expected}.",
-        "Look whether losses are still written down; if so, retrain.",
-    ),
-    ("acceptance", True): (
-        "acceptance_fell",
-        "warning",
-        "Sales accepted {share} of {trials} leads in {span}, before {expected}.",
-        "Read the reasons of the rejections together and move the threshold.",
-    ),
-    ("acceptance", False): (
-        "acceptance_rose",
-        "notice",
-        "Sales accepted {share} of {trials} leads in {span}, before {expected}.",
-        "Look whether rejections are still written down.",
-    ),
-    **{
-        (kind, True): (
-            "source_dry",
-            "warning",
-            f"The {kind} {{subject}} brought {{hits}} leads in {{span}}, where about {{usual}} "
-            "were to be expected.",
-            "Ask whoever runs {subject} whether it stopped.",
-        )
-        for kind in ("source", "campaign")
-    },
-    **{
-        (kind, False): (
-            "source_flood",
-            "warning",
-            f"The {kind} {{subject}} brought {{hits}} leads in {{span}}, where about {{usual}} "
-            "were to be expected.",
-            "Look at what {subject} runs now; keep its leads from sales until some have engaged.",
-        )
-        for kind in ("source", "campaign")
-    },
-}

@@ -29,6 +29,8 @@ BASE_RATE: Final = frozenset({"win_rate_fell", "win_rate_rose"})
 DRIFT: Final = BASE_RATE | {
     "channel_silent",
     "channel_loud",
+    "kind_silent",
+    "kind_loud",
     "field_missing",
     "source_dry",
     "source_flood",

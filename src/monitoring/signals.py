@@ -38,6 +38,7 @@ class Signal:
     subject : whose share, as in a channel's name.
     hits, trials : counts of each week; ``hits <= trials``.
     least_fall, least_rise : relative changes below which nobody need be called, as in 0.5.
+    whole : whose rows the trials are where a family has several, as in a kind's channel.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Signal:
     trials: Floats
     least_fall: float
     least_rise: float
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Finding:
 
     Parameters
     ----------
-    kind, subject : of the signal.
+    kind, subject, whole : of the signal.
     observed, expected : the share in the pooled weeks and in the reference weeks.
     weeks : how many of the newest weeks were pooled.
     hits, trials : counts in the pooled weeks.
@@ -69,6 +71,7 @@ class Finding:
     hits: int
     trials: int
     strength: float
+    whole: str = ""
 
 
 def level(alarms_a_year: float, signals: int) -> float:
@@ -134,4 +137,5 @@ def _look(
         hits=round(hits),
         trials=round(trials),
         strength=float((hits - expected) / noise),
+        whole=signal.whole,
     )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.finals import against_hazard
 from models.folds import Fitting, forecast_folds, hazard_forecasts
 from models.hazard import comparable, contest, person_periods
 from models.recipe import Recipe
@@ -61,6 +62,19 @@ def test_a_fold_learns_from_nothing_that_was_not_over_when_its_test_part_began(m
         type(data)(**{**vars(data), "labels": turned}), 90, usable, recipe, FITTING
     )
     assert np.array_equal(found.log_odds, other.log_odds)
+
+
+def test_a_history_too_narrow_for_forward_folds_has_no_contest(make):
+    data = make(horizons=(30, 60, 90))
+    as_of = data.snapshots["as_of"]
+    narrow = data.take((as_of - as_of.min() < pd.Timedelta(days=20)).to_numpy())
+    usable = {h: narrow.labels[h].notna().to_numpy() for h in narrow.horizons}
+    recipe = Recipe("boosting")
+    direct = {90: forecast_folds(narrow.take(usable[90]), 90, recipe, FITTING)}
+    assert len(direct[90].labels)
+    assert hazard_forecasts(narrow, 90, usable, recipe, FITTING) is None
+    few = Fitting(folds=3, workers=1, min_conversions=1)
+    assert against_hazard(narrow, recipe, few, usable, direct) == ((), direct)
 
 
 def test_a_contest_is_won_by_more_than_chance_alone():

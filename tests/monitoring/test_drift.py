@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from monitoring import feature_drift
-from monitoring.drift import Calendar, volumes
+from monitoring.drift import Calendar, _within_channels, volumes
 
 
 def frames(seed, rows):
@@ -48,6 +48,60 @@ def test_weeks_end_at_the_cutoff_which_is_exclusive():
         [end, end - pd.Timedelta("1us"), end - pd.Timedelta(days=7), end - pd.Timedelta(days=15)]
     )
     assert Calendar(end, 2).week_of(times).tolist() == [-1, 1, 1, -1]
+
+
+def touched(channels, kinds, hours, weeks=30, a_week=20):
+    """Return engagements of a steady company: `a_week` rows a week of each kind in its channel."""
+    end = pd.Timestamp("2024-03-04", tz="UTC")
+    day = end - pd.Timedelta(days=7 * weeks)
+    rows = [
+        (
+            channel,
+            kind,
+            day + pd.Timedelta(days=7 * week + 1 + row % 5, hours=hours[row % len(hours)]),
+        )
+        for channel, kind in zip(channels, kinds, strict=True)
+        for week in range(weeks)
+        for row in range(a_week)
+    ]
+    return pd.DataFrame(rows, columns=["channel", "kind", "occurred_at"]), Calendar(end, weeks)
+
+
+def within(rows, calendar):
+    return list(_within_channels(rows, calendar.week_of(rows["occurred_at"]), calendar))
+
+
+def test_a_kind_is_a_share_of_its_channel_and_the_only_one_of_a_channel_is_none():
+    rows, calendar = touched(["email", "email", "phone"], ["open", "click", "call"], [9])
+    kinds = [each for each in within(rows, calendar) if each.kind == "kind"]
+    assert {(each.whole, each.subject) for each in kinds} == {("email", "open"), ("email", "click")}
+    assert all((each.hits == 20).all() and (each.trials == 40).all() for each in kinds)
+
+
+def test_rows_without_a_channel_are_judged_among_themselves():
+    rows, calendar = touched(["email", None, None], ["open", "open", "note"], [9])
+    kinds = [each for each in within(rows, calendar) if each.kind == "kind"]
+    assert {(each.whole, each.subject) for each in kinds} == {("", "open"), ("", "note")}
+
+
+def hours_of(rows, calendar):
+    return [each for each in within(rows, calendar) if each.kind == "hours"]
+
+
+def test_an_hour_on_either_side_is_usual_also_across_midnight():
+    rows, calendar = touched(["email"], ["open"], [23])
+    week = calendar.week_of(rows["occurred_at"])
+    for later, usual in ((-1, True), (1, True), (2, False), (8, False)):
+        moved = rows.copy()
+        moved.loc[week >= 27, "occurred_at"] += pd.Timedelta(hours=later)
+        (hours,) = hours_of(moved, calendar)
+        assert (hours.hits[:26] == hours.trials[:26]).all()
+        assert (hours.hits[28:] == (hours.trials[28:] if usual else 0)).all(), later
+
+
+def test_hours_are_told_of_channels_that_have_some_and_rows_enough_to_know_them():
+    assert hours_of(*touched(["email"], ["open"], range(24), a_week=24)) == []
+    assert hours_of(*touched(["email"], ["open"], [9], a_week=7)) == []
 
 
 def test_every_row_of_a_week_is_counted_once(small_company):

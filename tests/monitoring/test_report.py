@@ -15,6 +15,8 @@ WEEK = pd.Timedelta(days=7)
 PLANTED = [
     ("channel_dies", ("web",), "channel_silent", "web"),
     ("channel_dies", ("event",), "channel_silent", "event"),
+    ("kind_dies", ("email_click",), "kind_silent", "email_click"),
+    ("clock_moves", ("web",), "hours_moved", "web"),
     ("field_stops", ("job_level",), "field_missing", "leads.job_level"),
     ("fewer_wins", (), "win_rate_fell", "closed opportunities"),
     ("flood", ("paid_social",), "flood_of_poor_leads", "paid_social"),
@@ -62,6 +64,27 @@ def test_the_run_before_the_change_is_quiet_and_the_words_are_plain(big_company)
     assert alert.severity == "urgent"
     assert "leads.job_level was filled in 0% of" in alert.cause
     assert "import that fills leads.job_level" in alert.next_step
+
+
+def test_a_kind_that_stops_is_named_and_a_channel_that_stops_is_told_once(big_company):
+    history = big_company.history
+    day = history.observed_until - 16 * WEEK
+    (alert,) = monitor(planted.kind_dies(history, day, "email_click"), day + WEEK).alerts
+    assert (alert.code, alert.subject, alert.severity) == ("kind_silent", "email_click", "urgent")
+    assert alert.cause.startswith("email_click came ")
+    assert "times in channel email in last week" in alert.cause
+    (alert,) = monitor(planted.channel_dies(history, day, "web"), day + WEEK).alerts
+    assert (alert.code, alert.subject) == ("channel_silent", "web")
+
+
+def test_a_zone_that_is_left_out_is_named_and_summer_time_is_not(big_company):
+    history = big_company.history
+    day = history.observed_until - 16 * WEEK
+    (alert,) = monitor(planted.clock_moves(history, day, "web"), day + WEEK).alerts
+    assert (alert.code, alert.subject) == ("hours_moved", "web")
+    assert "of channel web in last week were at the hours of day" in alert.cause
+    assert "--timezone" in alert.next_step
+    assert monitor(planted.clock_moves(history, day, "web", hours=1), day + WEEK).alerts == ()
 
 
 def test_a_feed_that_stops_is_told_as_silence(big_company):

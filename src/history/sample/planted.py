@@ -20,6 +20,21 @@ def channel_dies(history: History, day: pd.Timestamp, channel: str) -> History:
     return replace(history, engagements=rows[~gone.to_numpy()].reset_index(drop=True))
 
 
+def kind_dies(history: History, day: pd.Timestamp, kind: str) -> History:
+    """Drop every engagement of a kind from a day on; its channel goes on."""
+    rows = history.engagements
+    gone = (rows["kind"].astype("str") == kind) & (rows["occurred_at"] >= day)
+    return replace(history, engagements=rows[~gone.to_numpy()].reset_index(drop=True))
+
+
+def clock_moves(history: History, day: pd.Timestamp, channel: str, hours: int = 8) -> History:
+    """Put a channel's times earlier from a day on, as a source does that leaves its zone out."""
+    rows = history.engagements.copy()
+    moved = ((rows["channel"].astype("str") == channel) & (rows["occurred_at"] >= day)).to_numpy()
+    rows.loc[moved, "occurred_at"] -= pd.Timedelta(hours=hours)
+    return replace(history, engagements=rows)
+
+
 def field_stops(history: History, day: pd.Timestamp, field: str) -> History:
     """Empty a field of the leads that come in from a day on."""
     leads = history.leads.copy()
