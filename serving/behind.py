@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,13 +11,15 @@ from typing import Generic, TypeVar
 Noted = TypeVar("Noted")
 _EVERY_S = 0.2
 _MOST_WAITING = 20_000
+_log = logging.getLogger("smarketing.behind")
 
 
 class Behind(Generic[Noted]):
     """Keeps notes until a thread of its own works them off, a few times a second.
 
     Taking a note wakes nobody: a thread that is woken by each request takes Python's lock from the
-    next one, which costs more than the work itself.
+    next one, which costs more than the work itself. Work that fails costs the notes it was handed
+    and a line in the log; those that come later are worked off all the same.
 
     Parameters
     ----------
@@ -29,6 +32,7 @@ class Behind(Generic[Noted]):
         self._waiting: deque[Noted] = deque()
         self._working = threading.Lock()
         self._stopping = threading.Event()
+        self._failing = False
         self._thread: threading.Thread | None = None
 
     def note(self, what: Noted) -> bool:
@@ -44,8 +48,17 @@ class Behind(Generic[Noted]):
         """Work off now what is waiting."""
         with self._working:
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if batch:
+            if not batch:
+                return
+            try:
                 self._work(batch)
+            except Exception:
+                # Once, until it works again: five times a second would drown all else.
+                if not self._failing:
+                    _log.exception("%s: %d notes were lost", self._name, len(batch))
+                self._failing = True
+            else:
+                self._failing = False
 
     def close(self, patience: float = 5.0) -> None:
         """Work off what is waiting, and stop; whoever closes waits so many seconds at most."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,11 +16,12 @@ from history import StoreError
 from serving import signin
 from serving.access_log import AccessLog, Visit
 from serving.bulk import BULK
+from serving.deadline import within
 from serving.errors import COME_BACK_S, RequestError
 from serving.limits import Buckets, limited
 from serving.metrics import Meters
 from serving.pages.headers import HEADERS
-from serving.security import UNREPEATED, Doorman
+from serving.security import UNREPEATED, Doorman, headers_of
 from settings.settings import ServingSettings
 
 _UNKNOWN = "(no such path)"
@@ -95,23 +94,16 @@ class Guard:
             raise RequestError(
                 503, "too many requests are at work: try again in a second", {"Retry-After": "1"}
             )
-        connection = HTTPConnection(scope)
-        caller = await self._doorman.admit(connection, visit.method, visit.route)
+        caller = await self._doorman.admit(scope, visit.method, visit.route)
         visit.key_id, visit.role = caller.key_id, caller.role
         self._check_rate(caller.key_id)
         bulk = visit.route == BULK
         most = (wanted.max_bulk_mb if bulk else wanted.max_body_mb) << 20
         seconds = wanted.bulk_timeout_s if bulk else wanted.timeout_s
-        body = limited(receive, connection.headers.get("content-length"), most)
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                await self._direct.get((visit.method, visit.route), self.app)(scope, body, send)
-        except TimeoutError as late:
-            if not limit.expired():
-                raise
-            raise RequestError(
-                504, f"no answer within {seconds:g} seconds: send less at once"
-            ) from late
+        body = limited(receive, headers_of(scope).get(b"content-length"), most)
+        app = self._direct.get((visit.method, visit.route), self.app)
+        if not await within(seconds, app(scope, body, send)):
+            raise RequestError(504, f"no answer within {seconds:g} seconds: send less at once")
 
     def _check_rate(self, key_id: str) -> None:
         wait = self._buckets.take(key_id) if key_id else 0.0

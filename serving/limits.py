@@ -33,7 +33,7 @@ class Buckets:
         return 0.0 if enough else (1.0 - tokens) / self._rate
 
 
-def limited(receive: Receive, length: str | None, most: int) -> Receive:
+def limited(receive: Receive, length: bytes | None, most: int) -> Receive:
     """Return a `receive` that refuses a body of more than `most` bytes.
 
     Parameters
@@ -47,7 +47,7 @@ def limited(receive: Receive, length: str | None, most: int) -> Receive:
     RequestError : 413, at once where the caller says so, else when that much has come.
     """
     words = f"the body is larger than {most >> 20} MiB: send less at once"
-    if length is not None and length.isascii() and length.isdigit() and int(length[:20]) > most:
+    if length is not None and length.isdigit() and int(length[:20]) > most:
         raise RequestError(413, words, {"Connection": "close"})
     seen = 0
 

@@ -7,8 +7,12 @@ in batches behind the answers.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -24,6 +28,22 @@ _SERVICE = "smarketing"
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
+class Durations(Histogram):
+    """A histogram that is told of many at once.
+
+    Every value of Prometheus that is changed takes a lock and is written to a file that the
+    workers share: for each request that would take from the next one.
+    """
+
+    def observe_all(self, seconds: Sequence[float]) -> None:
+        """Do as `observe` does with each of these, in seconds."""
+        self._sum.inc(math.fsum(seconds))
+        for place, count in Tally(
+            bisect_left(self._upper_bounds, each) for each in seconds
+        ).items():
+            self._buckets[place].inc(count)
+
+
 class Meters:
     """Counts. Workers of one service write into one folder, and any of them tells the sums."""
 
@@ -35,7 +55,7 @@ class Meters:
             ("endpoint", "service_name", "http_response_code"),
             registry=self._registry,
         )
-        self._seconds = Histogram(
+        self._seconds = Durations(
             "bentoml_service_request_duration_seconds",
             "Time from request to answer.",
             ("endpoint", "service_name"),
@@ -110,19 +130,29 @@ class Meters:
 
     def _count(self, noted: Sequence[Visit | _Scored]) -> None:
         self._at_work.set(self._running)
+        requests: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        grades: Tally[str] = Tally()
+        spent: list[tuple[float, float]] = []
         for each in noted:
             if isinstance(each, Visit):
-                requests, seconds = self._of_endpoint(each.route, each.status)
-                requests.inc()
-                seconds.observe(each.seconds)
-                continue
-            grades, feature_s, model_s = each
-            for grade in grades:
-                self._scores.labels(grade).inc()
-            self._features.observe(feature_s)
-            self._model.observe(model_s)
+                requests[each.route, each.status].append(each.seconds)
+            else:
+                grades.update(each[0])
+                spent.append(each[1:])
+        self._count_requests(requests)
+        for grade, count in grades.items():
+            self._scores.labels(grade).inc(count)
+        if spent:
+            self._features.observe_all([each[0] for each in spent])
+            self._model.observe_all([each[1] for each in spent])
 
-    def _children(self, route: str, status: int) -> tuple[Counter, Histogram]:
+    def _count_requests(self, seen: Mapping[tuple[str, int], Sequence[float]]) -> None:
+        for which, seconds in seen.items():
+            requests, durations = self._of_endpoint(*which)
+            requests.inc(len(seconds))
+            durations.observe_all(seconds)
+
+    def _children(self, route: str, status: int) -> tuple[Counter, Durations]:
         return (
             self._requests.labels(route, _SERVICE, str(status)),
             self._seconds.labels(route, _SERVICE),
@@ -133,5 +163,5 @@ _Scored = tuple[Iterable[str], float, float]
 """Grades, and the seconds of features and of the model, of a batch."""
 
 
-def _timer(name: str, words: str, registry: CollectorRegistry) -> Histogram:
-    return Histogram(name, words, buckets=_QUICK, registry=registry)
+def _timer(name: str, words: str, registry: CollectorRegistry) -> Durations:
+    return Durations(name, words, buckets=_QUICK, registry=registry)

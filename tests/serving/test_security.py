@@ -2,7 +2,6 @@ import asyncio
 
 import pandas as pd
 import pytest
-from starlette.requests import HTTPConnection
 
 from history import StoreError, open_store
 from history.keys import create_key, revoke_key
@@ -14,7 +13,7 @@ NOW = pd.Timestamp("2025-01-01", tz="UTC").as_unit("us")
 
 def connection(server="127.0.0.1", **headers):
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return HTTPConnection({"type": "http", "headers": raw, "server": (server, 3000)})
+    return {"type": "http", "headers": raw, "server": (server, 3000)}
 
 
 def admit(doorman, asked, method="POST", route="/score"):
