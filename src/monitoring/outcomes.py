@@ -2,7 +2,7 @@
 
 A promise is kept or broken only when its whole horizon has been observed. Cohorts that are younger
 get an early estimate, from the wins so far and how long wins took in mature cohorts; when they
-mature, the estimate stands beside the truth.
+mature, the truth takes its place.
 """
 
 from __future__ import annotations
