@@ -60,6 +60,7 @@ def test_a_service_that_reads_beside_is_no_hindrance(store):
 def test_who_reads_for_long_is_named_and_the_erasure_can_be_repeated(tmp_path, store):
     with closing(open_store(store.name, patience_s=0.1)) as hurried:
         with store.in_place.cursor() as cursor:
+            cursor.execute("BEGIN")
             cursor.execute("SELECT count(*) FROM leads").fetchall()
             told = hurried.erase(MARY).traces
             assert "stop the service and erase again" in told.in_the_way

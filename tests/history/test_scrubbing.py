@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -33,8 +32,8 @@ HANDED = {
 @pytest.fixture
 def store(store_url):
     with closing(open_store(store_url)) as made:
-        other = replace(SERVED, lead_id="bob", names=("clicks",), features=(4.0,), reasons=[])
-        write_scores(made, [SERVED, other, replace(SERVED, lead_id="cyd", status="shadow")])
+        other = SERVED._replace(lead_id="bob", names=("clicks",), features=(4.0,), reasons=[])
+        write_scores(made, [SERVED, other, SERVED._replace(lead_id="cyd", status="shadow")])
         hand_over(made, [HANDED])
         yield made
 
@@ -60,7 +59,7 @@ def test_it_is_done_once(store):
 
 def test_more_rows_than_are_read_at_once(store, monkeypatch):
     monkeypatch.setattr("history.scrubbing._AT_ONCE", 2)
-    write_scores(store, [replace(SERVED, lead_id=f"l{number}") for number in range(7)])
+    write_scores(store, [SERVED._replace(lead_id=f"l{number}") for number in range(7)])
     assert scrub(store, {"city"})["scores"] == 9
 
 
