@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from parts.feature_history import PLAIN, read_history, write_history
+from parts.feature_history import asked_features, read_history, write_history
 from parts.feature_ways import (
     scan,
     scan_and_sort,
@@ -171,8 +171,7 @@ def exponent(measured: dict[int, list[Row]]) -> list[str]:
 
 def measure(folder: Path, engagements: int) -> tuple[list[Row], list[str]]:
     """Time every way on the same files, and see that they agree."""
-    every = default_features(read_history(folder))
-    plain = [f for f in every if f.source == "engagements" and f.aggregate in PLAIN]
+    every, plain = asked_features(read_history(folder))
     snapshots = pq.read_metadata(folder / "snapshots.parquet").num_rows
     much = engagements > MUCH
     with_kernel(folder, plain[:1])  # compiled and cached before anything is timed

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from features import Feature, default_features
 from history import History
 
 START = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us")
 PLAIN = {"count", "sum", "days_since_last"}
 """Aggregates that every engine can be asked for."""
+LONGER = (90, 180)
+"""Windows, in days, that counts and sums of thirty days are asked for as well."""
 KINDS = ["email_open", "email_click", "visit", "form", "call", "meeting", "webinar", "chat"]
 
 
@@ -65,3 +69,21 @@ def read_history(folder: Path) -> History:
         name: pd.read_parquet(folder / f"{name}.parquet") for name in ("leads", "engagements")
     }
     return History.from_frames(tables)
+
+
+def asked_features(history: History) -> tuple[list[Feature], list[Feature]]:
+    """Return about a hundred features: all of them, and those that every engine can be asked for.
+
+    They are the default ones, and the same counts and sums over longer windows.
+    """
+    default = default_features(history)
+    names = {each.name for each in default}
+    longer = [
+        replace(each, name=each.name.replace("30d", f"{days}d"), window_days=days)
+        for days in LONGER
+        for each in default
+        if each.window_days == 30 and each.aggregate in PLAIN
+    ]
+    every = [*default, *(each for each in longer if each.name not in names)]
+    plain = [each for each in every if each.source == "engagements" and each.aggregate in PLAIN]
+    return every, plain

@@ -18,7 +18,15 @@ from scipy.special import expit
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.calibration import fit_platt
-from models.folds import Fitting, Fold, Forecasts, directions, hazard_forecasts, make_folds
+from models.folds import (
+    Fitting,
+    Fold,
+    FoldRows,
+    Forecasts,
+    directions,
+    hazard_forecasts,
+    make_folds,
+)
 from models.hazard import Contest, comparable, contest
 from models.metrics import ERRORS, log_losses, standard_error
 from models.recipe import Buildable, Mixture, Recipe
@@ -136,6 +144,7 @@ def against_hazard(
     recipe: Buildable,
     fitting: Fitting,
     usable: Mapping[int, Mask],
+    rows: Mapping[int, Sequence[FoldRows]],
     direct: Mapping[int, Forecasts],
 ) -> tuple[tuple[Contest, ...], dict[int, Forecasts]]:
     """Compare each horizon's direct model with a hazard on the same unseen snapshots.
@@ -145,6 +154,7 @@ def against_hazard(
     training_set : snapshots of every age.
     recipe, fitting : what to fit, and how.
     usable : for each horizon, the snapshots whose label may be used.
+    rows : of each horizon's folds.
     direct : forward forecasts of each horizon by a model of its own.
 
     Returns
@@ -152,16 +162,20 @@ def against_hazard(
     The contests, none where the horizons are not evenly spaced or a hazard has nothing to learn
     from, and the forecasts of whichever won.
     """
-    contests: list[Contest] = []
-    forecasts = dict(direct)
-    for horizon, ours in direct.items() if comparable(training_set.horizons) else ():
-        wins = ours.labels.sum()
-        if min(wins, len(ours.labels) - wins) < fitting.min_conversions:
-            continue
-        hazard = hazard_forecasts(training_set, horizon, usable, recipe, fitting)
-        if hazard is None:
-            continue
-        verdict = contest(horizon, ours.log_odds, hazard.log_odds, ours.labels, ours.groups)
-        contests.append(verdict)
-        forecasts[horizon] = hazard if verdict.won else ours
-    return tuple(contests), forecasts
+    told = [
+        horizon
+        for horizon, ours in direct.items()
+        if min(ours.labels.sum(), len(ours.labels) - ours.labels.sum()) >= fitting.min_conversions
+    ]
+    if not told or not comparable(training_set.horizons):
+        return (), dict(direct)
+    hazard = hazard_forecasts(training_set, rows, usable, recipe, fitting)
+    if hazard is None:
+        return (), dict(direct)
+    contests = tuple(
+        contest(each, ours.log_odds, hazard[each].log_odds, ours.labels, ours.groups)
+        for each in told
+        for ours in [direct[each]]
+    )
+    won = {each.horizon: hazard[each.horizon] for each in contests if each.won}
+    return contests, {**direct, **won}

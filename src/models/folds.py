@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,14 @@ from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.hazard import person_periods
 from models.recipe import Buildable
-from models.splits import ForwardSplit, Mask, group_holdout
+from models.splits import (
+    ForwardSplit,
+    Mask,
+    Positions,
+    forward_parts,
+    group_holdout,
+    instants,
+)
 
 Floats = npt.NDArray[np.float64]
 _MOST_ROWS = 20_000
@@ -42,6 +50,14 @@ class Fold:
     categorical: tuple[int, ...]
     groups: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
     leads: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
+
+
+class FoldRows(NamedTuple):
+    """A fold's number, and the positions of the rows it learns from and of those it forecasts."""
+
+    number: int
+    train: Positions
+    test: Positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,57 +109,95 @@ def make_folds(
     training_set : snapshots whose label for `horizon` is known.
     most_rows : training rows of a fold are thinned at random to this many, test rows to half.
     """
-    y = training_set.labels[horizon].to_numpy(dtype=np.float64)
+    known = np.ones(len(training_set), dtype=np.bool_)
+    starts = _starts(training_set, horizon, fitting)
     return [
-        _fold(training_set, y, train, test)
-        for train, test in _fold_rows(training_set, y, horizon, fitting, most_rows)
+        _fold(training_set, horizon, rows)
+        for rows in _fold_rows(training_set, horizon, known, starts, fitting, most_rows)
     ]
 
 
+def forecast_rows(
+    training_set: TrainingSet, usable: Mapping[int, Mask], fitting: Fitting
+) -> dict[int, list[FoldRows]]:
+    """Return the folds of every horizon; all of them begin at the same instants.
+
+    Those instants suit the last horizon. A shorter one has more to learn from at each of them, and
+    one hazard fitted at such an instant forecasts every horizon.
+
+    Parameters
+    ----------
+    training_set : snapshots of every age.
+    usable : for each horizon, the snapshots whose label may be used.
+    """
+    last = training_set.horizons[-1]
+    starts = _starts(training_set.take(usable[last]), last, fitting)
+    return {
+        horizon: _fold_rows(training_set, horizon, usable[horizon], starts, fitting, _MOST_ROWS)
+        for horizon in training_set.horizons
+    }
+
+
+def _starts(training_set: TrainingSet, horizon: int, fitting: Fitting) -> list[int] | None:
+    """Return when forward folds begin, or None where time is too short for them."""
+    try:
+        return ForwardSplit(fitting.folds, horizon).starts(training_set)
+    except ModelError:
+        return None
+
+
 def _fold_rows(
-    training_set: TrainingSet, y: Floats, horizon: int, fitting: Fitting, most_rows: int
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Return training and test rows of each fold that has something to learn and to judge."""
+    training_set: TrainingSet,
+    horizon: int,
+    usable: Mask,
+    starts: Sequence[int] | None,
+    fitting: Fitting,
+    most_rows: int,
+) -> list[FoldRows]:
+    """Return the rows of each fold that has something to learn and to judge."""
     rng = np.random.default_rng(fitting.seed)
+    y = training_set.labels[horizon].to_numpy(dtype=np.float64)
+    places = np.flatnonzero(usable)
     folds = []
-    for before, after in _positions(training_set, horizon, fitting):
-        train, test = _thinned(before, most_rows, rng), _thinned(after, most_rows // 2, rng)
+    parts = _positions(training_set, places, horizon, starts, fitting)
+    for number, (before, after) in enumerate(parts):
+        train = _thinned(places[before], most_rows, rng)
+        test = _thinned(places[after], most_rows // 2, rng)
         if 0 < y[train].sum() < len(train) and len(test):
-            folds.append((train, test))
+            folds.append(FoldRows(number, train, test))
     return folds
 
 
 def _positions(
-    training_set: TrainingSet, horizon: int, fitting: Fitting
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    try:
-        return list(ForwardSplit(fitting.folds, horizon).split(training_set))
-    except ModelError:
-        masks = [
-            group_holdout(training_set.groups, 1 / fitting.folds, fitting.seed + number)
-            for number in range(fitting.folds)
-        ]
-        return [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in masks]
+    training_set: TrainingSet,
+    places: Positions,
+    horizon: int,
+    starts: Sequence[int] | None,
+    fitting: Fitting,
+) -> list[tuple[Positions, Positions]]:
+    """Return training and test rows among `places`, by time or else by account."""
+    if starts is not None:
+        return list(forward_parts(instants(training_set)[places], starts, horizon))
+    groups = np.asarray(training_set.groups)[places]
+    masks = [
+        group_holdout(groups, 1 / fitting.folds, fitting.seed + number)
+        for number in range(fitting.folds)
+    ]
+    return [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in masks]
 
 
-def _thinned(
-    rows: npt.NDArray[np.int64], most: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def _thinned(rows: Positions, most: int, rng: np.random.Generator) -> Positions:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _fold(
-    training_set: TrainingSet,
-    y: Floats,
-    train: npt.NDArray[np.int64],
-    test: npt.NDArray[np.int64],
-) -> Fold:
-    encoder = encoder_for(training_set).fit(training_set.values.iloc[train])
-    X = encoder.transform(training_set.values.iloc[train])
-    X_test = encoder.transform(training_set.values.iloc[test])
-    groups = np.asarray(training_set.groups, dtype=object)[test]
-    leads = training_set.snapshots["lead_id"].to_numpy(dtype=object)[test]
-    return Fold(X, y[train], X_test, y[test], tuple(encoder.levels_), groups, leads)
+def _fold(training_set: TrainingSet, horizon: int, rows: FoldRows) -> Fold:
+    y = training_set.labels[horizon].to_numpy(dtype=np.float64)
+    encoder = encoder_for(training_set).fit(training_set.values.iloc[rows.train])
+    X = encoder.transform(training_set.values.iloc[rows.train])
+    X_test = encoder.transform(training_set.values.iloc[rows.test])
+    groups = np.asarray(training_set.groups, dtype=object)[rows.test]
+    leads = training_set.snapshots["lead_id"].to_numpy(dtype=object)[rows.test]
+    return Fold(X, y[rows.train], X_test, y[rows.test], tuple(encoder.levels_), groups, leads)
 
 
 def encoder_for(training_set: TrainingSet) -> FeatureEncoder:
@@ -158,27 +212,41 @@ def directions(training_set: TrainingSet) -> tuple[int, ...]:
 
 
 def forecast_folds(
-    training_set: TrainingSet, horizon: int, recipe: Buildable, fitting: Fitting
-) -> Forecasts:
-    """Return what the recipe forecasts for the test rows of each fold."""
+    training_set: TrainingSet,
+    rows: Mapping[int, Sequence[FoldRows]],
+    recipe: Buildable,
+    fitting: Fitting,
+) -> dict[int, Forecasts]:
+    """Return for each horizon what the recipe forecasts for the test rows of its folds.
 
-    def forecast(fold: Fold) -> Forecasts:
+    Parameters
+    ----------
+    training_set : snapshots of every age.
+    rows : of each horizon's folds, from `forecast_rows`.
+    recipe, fitting : what to fit, and how.
+    """
+    asked = [(horizon, fold) for horizon in rows for fold in rows[horizon]]
+
+    def forecast(one: tuple[int, FoldRows]) -> Forecasts:
+        fold = _fold(training_set, *one)
         estimator = recipe.estimator(fold.categorical, directions(training_set), fitting.seed)
         log_odds = estimator.fit(fold.X, fold.y).decision_function(fold.X_test)
         return Forecasts(log_odds, fold.y_test, fold.groups)
 
-    folds = make_folds(training_set, horizon, fitting)
-    found = in_parallel(forecast, folds, fitting.workers)
-    return reduce(Forecasts.joined, found, Forecasts())
+    found = in_parallel(forecast, asked, fitting.workers)
+    return {
+        horizon: _joined([each for (h, _), each in zip(asked, found, strict=True) if h == horizon])
+        for horizon in rows
+    }
 
 
 def hazard_forecasts(
     training_set: TrainingSet,
-    horizon: int,
+    rows: Mapping[int, Sequence[FoldRows]],
     usable: Mapping[int, Mask],
     recipe: Buildable,
     fitting: Fitting,
-) -> Forecasts | None:
+) -> dict[int, Forecasts] | None:
     """Return what the recipe, fitted as a hazard, forecasts for the rows of `forecast_folds`.
 
     Each fold learns from the periods that were over when its test part begins, from as many rows
@@ -189,38 +257,44 @@ def hazard_forecasts(
     Parameters
     ----------
     training_set : snapshots of every age.
-    horizon : in days, of the labels to forecast.
+    rows : of each horizon's folds, from `forecast_rows`; those of one number begin at one instant.
     usable : for each horizon, the snapshots whose label may be used.
     recipe, fitting : what to fit, and how.
     """
-    mature = training_set.take(usable[horizon])
-    y = mature.labels[horizon].to_numpy(dtype=np.float64)
     times = training_set.snapshots["as_of"]
     rng = np.random.default_rng(fitting.seed)
     asked = []
-    for _, test in _fold_rows(mature, y, horizon, fitting, _MOST_ROWS):
-        start = mature.snapshots["as_of"].iloc[test].min()
+    for number in sorted({fold.number for folds in rows.values() for fold in folds}):
+        tests = {h: fold.test for h in rows for fold in rows[h] if fold.number == number}
+        start = min(times.iloc[test].min() for test in tests.values())
         over = {
             each: usable[each] & (times + pd.Timedelta(days=each) <= start).to_numpy()
             for each in training_set.horizons
         }
-        rows, events = person_periods(training_set.labels, over)
-        chosen = _thinned(np.arange(len(rows)), _MOST_ROWS, rng)
+        places, events = person_periods(training_set.labels, over)
+        chosen = _thinned(np.arange(len(places)), _MOST_ROWS, rng)
         if not 0 < events[chosen].sum() < len(chosen):
             return None
-        asked.append((rows[chosen], events[chosen], test))
+        asked.append((places[chosen], events[chosen], tests))
 
-    def forecast(
-        fold: tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]],
-    ) -> Forecasts:
-        rows, events, test = fold
-        values = training_set.values.iloc[rows]
+    def forecast(one: tuple[Positions, Floats, dict[int, Positions]]) -> dict[int, Forecasts]:
+        places, events, tests = one
+        values = training_set.values.iloc[places]
         encoder = encoder_for(training_set).fit(values)
-        estimator = recipe.estimator(
+        hazard = recipe.estimator(
             tuple(encoder.levels_), directions(training_set), fitting.seed
         ).fit(encoder.transform(values), events)
-        log_odds = estimator.decision_function(encoder.transform(mature.values.iloc[test]))
-        groups = np.asarray(mature.groups, dtype=object)[test]
-        return Forecasts(log_odds, y[test], groups)
+        found = {}
+        for horizon, test in tests.items():
+            log_odds = hazard.decision_function(encoder.transform(training_set.values.iloc[test]))
+            labels = training_set.labels[horizon].to_numpy(dtype=np.float64)[test]
+            groups = np.asarray(training_set.groups, dtype=object)[test]
+            found[horizon] = Forecasts(log_odds, labels, groups)
+        return found
 
-    return reduce(Forecasts.joined, in_parallel(forecast, asked, fitting.workers), Forecasts())
+    found = in_parallel(forecast, asked, fitting.workers)
+    return {h: _joined(each[h] for each in found if h in each) for h in rows}
+
+
+def _joined(found: Iterable[Forecasts]) -> Forecasts:
+    return reduce(Forecasts.joined, found, Forecasts())

@@ -25,6 +25,7 @@ from models.folds import (
     Forecasts,
     directions,
     forecast_folds,
+    forecast_rows,
     make_folds,
 )
 from models.hazard import notes as hazard_notes
@@ -159,13 +160,11 @@ def _finish(
 ) -> TunedModel:
     """Calibrate and judge on the past, then fit to everything with all forward forecasts."""
     rows = _past_rows(training_set, held)
-    forecasts = {
-        horizon: forecast_folds(training_set.take(rows[horizon]), horizon, recipe, fitting)
-        for horizon in training_set.horizons
-    }
+    parts = forecast_rows(training_set, rows, fitting)
+    forecasts = forecast_folds(training_set, parts, recipe, fitting)
     until = training_set.observed_until
     signal = has_signal(forecasts[training_set.horizons[-1]])
-    contests, forecasts = against_hazard(training_set, recipe, fitting, rows, forecasts)
+    contests, forecasts = against_hazard(training_set, recipe, fitting, rows, parts, forecasts)
     if held is None:
         model = fit_model(
             training_set, recipe, forecasts, fitting, until=until, contests=contests, signal=signal

@@ -15,7 +15,7 @@ FIRST_TRIALS: tuple[dict[str, Any], ...] = (
     {"kind": "boosting", "learning_rate": 0.05, "leaves": 6, "min_rows": 50}
     | {"l2": 20.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.003},
-    {"kind": "boosting", "learning_rate": 0.05, "leaves": 2, "min_rows": 50}
+    {"kind": "boosting", "learning_rate": 0.1, "leaves": 2, "min_rows": 50}
     | {"l2": 5.0, "feature_share": 0.5},
     {"kind": "logistic", "C": 0.05},
     {"kind": "boosting", "learning_rate": 0.08, "leaves": 15, "min_rows": 20}
@@ -35,7 +35,7 @@ def suggest(trial: optuna.Trial, kinds: tuple[Kind, ...], *, bound: bool) -> dic
     if kind == "logistic":
         drawn["C"] = trial.suggest_float("C", 1e-5, 1.0, log=True)
     else:
-        drawn["learning_rate"] = trial.suggest_float("learning_rate", 0.03, 0.12, log=True)
+        drawn["learning_rate"] = trial.suggest_float("learning_rate", 0.05, 0.15, log=True)
         drawn["leaves"] = trial.suggest_int("leaves", 2, 48, log=True)
         drawn["min_rows"] = trial.suggest_int("min_rows", 5, 300, log=True)
         drawn["l2"] = trial.suggest_float("l2", 1.0, 200.0, log=True)

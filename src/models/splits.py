@@ -6,7 +6,7 @@ that is if its whole horizon had passed: ``as_of + horizon <= t``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -63,24 +63,25 @@ class ForwardSplit:
         ------
         ModelError : the snapshots span too little time for the gap.
         """
-        times = instants(X)
-        order = np.argsort(times, kind="stable")
-        rising = times[order]
-        first = self._first_test(rising)
-        edges = np.linspace(first, len(rising), self.folds + 1).round().astype(np.int64)
-        for left, right in pairwise(edges):
-            start, stop = _instant(rising, left), _instant(rising, right)
-            train = np.flatnonzero(times + self._gap <= start)
-            test = np.flatnonzero((times >= start) & (times < stop))
-            if len(test):
-                yield train, test
+        yield from forward_parts(instants(X), self.starts(X), self.gap_days)
 
-    @property
-    def _gap(self) -> int:
-        return round(self.gap_days * _DAY_US)
+    def starts(self, X: Any) -> list[int]:
+        """Return when each test part begins, in microseconds since 1970.
+
+        Parameters
+        ----------
+        X : as for `split`.
+
+        Raises
+        ------
+        ModelError : the snapshots span too little time for the gap.
+        """
+        rising = np.sort(instants(X))
+        edges = np.linspace(self._first_test(rising), len(rising), self.folds + 1)
+        return [int(rising[edge]) for edge in edges[:-1].round().astype(np.int64)]
 
     def _first_test(self, rising: Positions) -> int:
-        mature = np.searchsorted(rising, rising - self._gap, side="right")
+        mature = np.searchsorted(rising, rising - _microseconds(self.gap_days), side="right")
         for share in (self.least_share, self.least_share / 4):
             first = int(np.searchsorted(mature, max(1, share * len(rising))))
             if first <= 0.9 * len(rising) - self.folds:
@@ -101,8 +102,26 @@ def instants(X: Any) -> Positions:
     return series.astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
-def _instant(rising: Positions, position: int) -> int:
-    return int(rising[position]) if position < len(rising) else int(rising[-1]) + 1
+def forward_parts(
+    times: Positions, starts: Sequence[int], gap_days: float
+) -> Iterator[tuple[Positions, Positions]]:
+    """Yield training and test positions of test parts that begin at given instants.
+
+    Parameters
+    ----------
+    times : as-of times in microseconds since 1970.
+    starts : rising; a part ends where the next begins, and the last one has no end.
+    gap_days : what must have passed since a training row when a part begins, in days.
+    """
+    for start, stop in pairwise([*starts, int(times.max(initial=0)) + 1]):
+        train = np.flatnonzero(times + _microseconds(gap_days) <= start)
+        test = np.flatnonzero((times >= start) & (times < stop))
+        if len(test):
+            yield train, test
+
+
+def _microseconds(days: float) -> int:
+    return round(days * _DAY_US)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.finals import against_hazard
-from models.folds import Fitting, forecast_folds, hazard_forecasts
+from models.folds import Fitting, forecast_folds, forecast_rows, hazard_forecasts
 from models.hazard import comparable, contest, person_periods
 from models.recipe import Recipe
 from models.search import tune
@@ -47,11 +47,13 @@ def test_a_fold_learns_from_nothing_that_was_not_over_when_its_test_part_began(m
     data = make(horizons=(30, 60, 90))
     usable = {h: data.labels[h].notna().to_numpy() for h in data.horizons}
     recipe = Recipe("logistic")
-    found = hazard_forecasts(data, 90, usable, recipe, FITTING)
+    rows = forecast_rows(data, usable, FITTING)
+    found = hazard_forecasts(data, rows, usable, recipe, FITTING)
     # The same rows in the same order as the direct forecasts.
-    direct = forecast_folds(data.take(usable[90]), 90, recipe, FITTING)
-    assert np.array_equal(found.labels, direct.labels)
-    assert np.array_equal(found.groups, direct.groups)
+    direct = forecast_folds(data, rows, recipe, FITTING)
+    for horizon in data.horizons:
+        assert np.array_equal(found[horizon].labels, direct[horizon].labels)
+        assert np.array_equal(found[horizon].groups, direct[horizon].groups)
     # What came after the last test part began changes nothing: labels there are turned over.
     times = data.snapshots["as_of"]
     last = times[usable[90]].sort_values().iloc[-1]
@@ -59,9 +61,30 @@ def test_a_fold_learns_from_nothing_that_was_not_over_when_its_test_part_began(m
     turned = data.labels.copy()
     turned.loc[late] = 1 - turned.loc[late]
     other = hazard_forecasts(
-        type(data)(**{**vars(data), "labels": turned}), 90, usable, recipe, FITTING
+        type(data)(**{**vars(data), "labels": turned}), rows, usable, recipe, FITTING
     )
-    assert np.array_equal(found.log_odds, other.log_odds)
+    assert np.array_equal(found[90].log_odds, other[90].log_odds)
+
+
+def test_folds_of_all_horizons_begin_together_and_learn_what_was_over(make):
+    data = make(horizons=(30, 60, 90))
+    usable = {h: data.labels[h].notna().to_numpy() for h in data.horizons}
+    times = data.snapshots["as_of"]
+    rows = forecast_rows(data, usable, FITTING)
+    starts = {h: [times.iloc[fold.test].min() for fold in rows[h]] for h in rows}
+    ends = [times.iloc[fold.test].max() for fold in rows[90]]
+    for horizon, folds in rows.items():
+        assert len(folds) == FITTING.folds
+        for number, fold in enumerate(folds):
+            assert abs(starts[horizon][number] - starts[90][number]) < pd.Timedelta(days=2)
+            over = times.iloc[fold.train] + pd.Timedelta(days=horizon)
+            assert over.max() <= starts[90][number]
+            assert usable[horizon][fold.train].all()
+            assert usable[horizon][fold.test].all()
+        for number in range(FITTING.folds - 1):
+            assert times.iloc[folds[number].test].max() < starts[90][number + 1]
+        # The last part of a shorter horizon goes on to the newest snapshot that is known.
+        assert times.iloc[folds[-1].test].max() >= ends[-1]
 
 
 def test_a_history_too_narrow_for_forward_folds_has_no_contest(make):
@@ -70,11 +93,12 @@ def test_a_history_too_narrow_for_forward_folds_has_no_contest(make):
     narrow = data.take((as_of - as_of.min() < pd.Timedelta(days=20)).to_numpy())
     usable = {h: narrow.labels[h].notna().to_numpy() for h in narrow.horizons}
     recipe = Recipe("boosting")
-    direct = {90: forecast_folds(narrow.take(usable[90]), 90, recipe, FITTING)}
+    rows = forecast_rows(narrow, usable, FITTING)
+    direct = forecast_folds(narrow, rows, recipe, FITTING)
     assert len(direct[90].labels)
-    assert hazard_forecasts(narrow, 90, usable, recipe, FITTING) is None
+    assert hazard_forecasts(narrow, rows, usable, recipe, FITTING) is None
     few = Fitting(folds=3, workers=1, min_conversions=1)
-    assert against_hazard(narrow, recipe, few, usable, direct) == ((), direct)
+    assert against_hazard(narrow, recipe, few, usable, rows, direct) == ((), direct)
 
 
 def test_a_contest_is_won_by_more_than_chance_alone():
