@@ -1,4 +1,4 @@
-"""Exact contributions of features to the log-odds of trees, leaf by leaf.
+"""Exact contributions of features to the log-odds of trees, a few splits at a time.
 
 A tree's prediction is a sum over its leaves. The Shapley value of feature i in one leaf of value v
 (cover-weighted, "path-dependent", as in TreeSHAP: Lundberg et al., 2020,
@@ -10,8 +10,11 @@ known:
 where o_j says whether the row fulfils the leaf's conditions on feature j, and w_j is the share of
 the training rows that did. The integrand is a polynomial in t of a degree below the number d of
 features on the path, so that Gauss-Legendre quadrature with half as many nodes gives it exactly.
-It depends on the row only by which of the d conditions it fulfils. Compact trees have few features
-on a path, so that the answers for all 2^d ways are computed once and looked up ever after.
+
+It depends on the row only by which way it goes at the splits on the path. So the leaves of a tree
+are taken in parts that look at few splits together: what a part gives to each feature is computed
+once for all ways to go at its splits, and looked up ever after. Compact trees are one part or two.
+A leaf too deep for that is a part of its own, looked up by which of its conditions are met.
 """
 
 from __future__ import annotations
@@ -22,38 +25,54 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from models.walk import MOST_CODES, NUMBER
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint64]
 MOST_FEATURES = 32
+"""On one path."""
+MOST_SPLITS = 64
 """On one path."""
 
 _MOST_NODES = MOST_FEATURES // 2
 
 
-class Leaves(NamedTuple):
-    """All leaves of all trees, with what leads to them.
+class Parts(NamedTuple):
+    """The leaves of all trees, in parts; what begins at ``first_x`` ends where the next begins.
 
     Parameters
     ----------
+    first_split, first_column, first_leaf : for each part, and one beyond.
+    feature, kind, threshold, codes, missing_left : of each split, as in `models.walk.Split`.
+    columns : the columns that a part's splits look at; each once a part.
     value : log-odds of each leaf.
-    first : for each leaf, and one beyond, the place of its first condition.
-    feature : of each condition, the column it looks at; each column once a leaf.
-    lower, upper : a number must lie above the one and not above the other.
-    codes : a category's code must be among these bits; used where `category`.
-    category : whether the column holds category codes.
-    missing : whether a missing value fulfils the condition.
-    share : of the training rows that fulfil it, those before it on the path being given.
+    first_condition : for each leaf, and one beyond.
+    slot : of each condition, which of the part's columns it is about; each once a leaf.
+    mask, wanted : the condition is met where the part's splits under the mask went as wanted: a bit
+        for each split, 1 for left.
+    share : of the training rows that meet it, those before it on the path being given.
+    folded : whether a part is one deep leaf, whose answers are by conditions met and not by ways.
+    table : for each part the place of its answers, or -1 where they are computed when asked for.
     """
 
+    first_split: Ints
+    first_column: Ints
+    first_leaf: Ints
+    feature: Ints
+    kind: Ints
+    threshold: Floats
+    codes: Bits
+    missing_left: npt.NDArray[np.bool_]
+    columns: Ints
     value: Floats
-    first: npt.NDArray[np.int64]
-    feature: npt.NDArray[np.int64]
-    lower: Floats
-    upper: Floats
-    codes: npt.NDArray[np.uint64]
-    category: npt.NDArray[np.bool_]
-    missing: npt.NDArray[np.bool_]
+    first_condition: Ints
+    slot: Ints
+    mask: Bits
+    wanted: Bits
     share: Floats
+    folded: npt.NDArray[np.bool_]
+    table: Ints
 
 
 def quadrature() -> tuple[Floats, Floats]:
@@ -65,16 +84,27 @@ def quadrature() -> tuple[Floats, Floats]:
     return nodes, weights
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
-def _fulfilled(x: float, leaves: Leaves, k: int) -> bool:
-    """Say whether a value meets a condition; codes that are no code count as missing."""
-    if np.isnan(x):
-        return leaves.missing[k]
-    if not leaves.category[k]:
-        return leaves.lower[k] < x <= leaves.upper[k]
-    if x < 0.0 or x >= 64.0:
-        return leaves.missing[k]
-    return (leaves.codes[k] >> np.uint64(x)) & np.uint64(1) == np.uint64(1)
+@numba.njit(nogil=True, cache=True)
+def _go(columns: Floats, parts: Parts, part: int, ways: Bits) -> None:
+    """Write which way each row goes at each split of a part, as bits."""
+    ways[:], nothing = 0, np.uint64(0)
+    first = parts.first_split[part]
+    for split in range(first, parts.first_split[part + 1]):
+        values, left = columns[parts.feature[split]], np.uint64(1) << np.uint64(split - first)
+        missing = left if parts.missing_left[split] else nothing
+        if parts.kind[split] == NUMBER:
+            threshold = parts.threshold[split]
+            for row in range(len(values)):
+                x = values[row]
+                ways[row] |= missing if np.isnan(x) else (left if x <= threshold else nothing)
+            continue
+        codes = parts.codes[split]
+        for row in range(len(values)):
+            x = values[row]
+            if np.isnan(x) or x < 0.0 or x >= MOST_CODES:
+                ways[row] |= missing
+            elif codes >> np.uint64(x) & np.uint64(1):
+                ways[row] |= left
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -97,49 +127,78 @@ def _shapley(
 
 
 @numba.njit(nogil=True, cache=True)
-def answers_of(leaves: Leaves, start: Ints, nodes: Floats, weights: Floats, out: Floats) -> None:
-    """Write the Shapley values of every leaf with few features, for each way to meet them."""
-    met, found = np.empty(MOST_FEATURES), np.empty(MOST_FEATURES)
-    for leaf in range(len(leaves.value)):
-        first, end = leaves.first[leaf], leaves.first[leaf + 1]
-        count = end - first
-        if count == 0 or start[leaf + 1] == start[leaf]:
+def _met(way: np.uint64, leaf: int, parts: Parts) -> np.uint64:
+    """Return which conditions of a leaf are met, as bits, for a way to go."""
+    bits, first = np.uint64(0), parts.first_condition[leaf]
+    for k in range(first, parts.first_condition[leaf + 1]):
+        if way & parts.mask[k] == parts.wanted[k]:
+            bits |= np.uint64(1) << np.uint64(k - first)
+    return bits
+
+
+@numba.njit(nogil=True, cache=True)
+def _of_leaf(
+    bits: np.uint64, leaf: int, parts: Parts, nodes: Floats, weights: Floats, found: Floats
+) -> None:
+    """Write what a leaf gives to the feature of each of its conditions, given which are met."""
+    first, end = parts.first_condition[leaf], parts.first_condition[leaf + 1]
+    met = np.empty(MOST_FEATURES)
+    for i in range(end - first):
+        met[i] = float(bits >> np.uint64(i) & np.uint64(1))
+    _shapley(met, parts.share[first:end], parts.value[leaf], nodes, weights, found)
+
+
+@numba.njit(nogil=True, cache=True)
+def tabulate(parts: Parts, nodes: Floats, weights: Floats, answers: Floats) -> None:
+    """Write what each tabled part gives to each of its columns, for all that it may be asked."""
+    found = np.empty(MOST_FEATURES)
+    for part in range(len(parts.table)):
+        if parts.table[part] < 0:
             continue
-        for way in range(1 << count):
-            for i in range(count):
-                met[i] = float(way >> i & 1)
-            _shapley(met, leaves.share[first:end], leaves.value[leaf], nodes, weights, found)
-            place = start[leaf] + way * count
-            out[place : place + count] = found[:count]
+        width = parts.first_column[part + 1] - parts.first_column[part]
+        asked = parts.first_split[part + 1] - parts.first_split[part]
+        if parts.folded[part]:
+            asked = width
+        for number in range(1 << asked):
+            place = parts.table[part] + number * width
+            for leaf in range(parts.first_leaf[part], parts.first_leaf[part + 1]):
+                bits = np.uint64(number)
+                if not parts.folded[part]:
+                    bits = _met(bits, leaf, parts)
+                _of_leaf(bits, leaf, parts, nodes, weights, found)
+                first = parts.first_condition[leaf]
+                for k in range(first, parts.first_condition[leaf + 1]):
+                    answers[place + parts.slot[k]] += found[k - first]
 
 
 @numba.njit(nogil=True, cache=True)
 def contribute(
-    X: Floats,
-    leaves: Leaves,
-    start: Ints,
-    answers: Floats,
-    nodes: Floats,
-    weights: Floats,
-    out: Floats,
+    columns: Floats, parts: Parts, answers: Floats, nodes: Floats, weights: Floats, out: Floats
 ) -> None:
-    """Add what every leaf gives to each feature of each row; answers are looked up from `start`."""
-    met, found = np.empty(MOST_FEATURES), np.empty(MOST_FEATURES)
-    for leaf in range(len(leaves.value)):
-        first, end = leaves.first[leaf], leaves.first[leaf + 1]
-        count, tabled = end - first, start[leaf + 1] > start[leaf]
-        for row in range(len(X)):
-            way = 0
-            for i in range(count):
-                if _fulfilled(X[row, leaves.feature[first + i]], leaves, first + i):
-                    way |= 1 << i
-            if tabled:
-                place = start[leaf] + way * count
-                for i in range(count):
-                    out[row, leaves.feature[first + i]] += answers[place + i]
-                continue
-            for i in range(count):
-                met[i] = float(way >> i & 1)
-            _shapley(met, leaves.share[first:end], leaves.value[leaf], nodes, weights, found)
-            for i in range(count):
-                out[row, leaves.feature[first + i]] += found[i]
+    """Add what every part gives to each feature of each row.
+
+    Parameters
+    ----------
+    columns : encoded rows, shape (features, rows).
+    parts, answers : as `tabulate` left them.
+    nodes, weights : of the quadrature.
+    out : shape (features, rows).
+    """
+    ways, found = np.empty(columns.shape[1], dtype=np.uint64), np.empty(MOST_FEATURES)
+    for part in range(len(parts.table)):
+        _go(columns, parts, part, ways)
+        start, first, leaf = parts.table[part], parts.first_column[part], parts.first_leaf[part]
+        width = parts.first_column[part + 1] - first
+        if parts.folded[part]:
+            for row in range(len(ways)):
+                ways[row] = _met(ways[row], leaf, parts)
+        if start >= 0:
+            for slot in range(width):
+                given = out[parts.columns[first + slot]]
+                for row in range(len(ways)):
+                    given[row] += answers[start + np.int64(ways[row]) * width + slot]
+            continue
+        for row in range(len(ways)):
+            _of_leaf(ways[row], leaf, parts, nodes, weights, found)
+            for slot in range(width):
+                out[parts.columns[first + slot], row] += found[slot]
