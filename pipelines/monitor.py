@@ -11,7 +11,7 @@ import pandas as pd
 from history import History, Store
 from history.score_log import read_promises
 from monitoring import Report, monitor
-from monitoring.promises import told
+from monitoring.promises import early_words, told
 from monitoring.shadow import Comparison, compare_shadow
 from pipelines import context
 from pipelines.failures import UsageError
@@ -101,6 +101,8 @@ def _print(report: Report, outcomes: list[dict[str, Any]]) -> None:
         )
     for each in outcomes:
         _print_promises(each["horizon"], each["mature"])
+        for words in early_words(each):
+            context.say(f"{each['horizon']} days: {words}")
 
 
 def _shadow(

@@ -10,6 +10,8 @@ from alignment.pages.movement import Focus
 from alignment.situation import Situation
 from history import StoreError
 from history.teamwork import disposed_since, disposition_counts
+from monitoring import Report
+from monitoring.promises import early_words
 from serving.desk import Desk
 from serving.errors import (
     BeingMadeError,
@@ -189,9 +191,18 @@ def health_page(desk: Desk, _query: Query) -> str:
 def watched(desk: Desk) -> list[model.Check]:
     """Return what the monitor found as lines of Health."""
     try:
-        report = desk.watched().report
+        found = desk.watched()
     except BeingMadeError as error:
         return [model.Check(_ARRIVES, "good", error.told)]
+    return arriving(found.report) + [
+        model.Check(f"Promises of {each['horizon']} days", "good", words)
+        for each in found.outcomes
+        for words in early_words(each)
+    ]
+
+
+def arriving(report: Report) -> list[model.Check]:
+    """Return what the monitor found in what arrives as lines of Health."""
     lines = [
         model.Check(
             each.subject,

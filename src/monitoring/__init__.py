@@ -2,6 +2,7 @@
 
 from monitoring.drift import feature_drift
 from monitoring.outcomes import Promises, compare_promises, early_estimates
+from monitoring.reconciling import reconcile
 from monitoring.report import Alert, Report, monitor
 from monitoring.retraining import Reign, Ruling, rule
 
@@ -15,5 +16,6 @@ __all__ = [
     "early_estimates",
     "feature_drift",
     "monitor",
+    "reconcile",
     "rule",
 ]

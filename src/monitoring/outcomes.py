@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import gamma
+from scipy.stats import nbinom
 
 from features.snapshots import label
 from history import History
@@ -120,14 +120,15 @@ def early_estimates(
 ) -> pd.DataFrame:
     """Estimate what will have come of every cohort, from what came so far.
 
-    Wins so far are Poisson around the final count times the share of wins that mature cohorts had
-    by that age. The promise counts as the weight of a quarter of its own wins, so that a cohort of
-    three days leans on it and one of sixty hardly does.
+    Wins so far are Poisson around what is expected in the end times the share of wins that mature
+    cohorts had by that age, and so is what is still to come. The promise counts as the weight of a
+    quarter of its own wins, so that a cohort of three days leans on it and one of sixty hardly
+    does.
 
     Parameters
     ----------
     scores, history, now, horizon, target : as for `compare_promises`.
-    confidence : of the interval, for the expected final count.
+    confidence : of the interval, for the count in the end.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def early_estimates(
     arrived = np.searchsorted(np.sort(delays), age, side="right") / len(delays)
     frame = pd.DataFrame(
         {
-            "as_of": _cohort(old),
+            "as_of": cohort_of(old),
             "promised": old[column].to_numpy(dtype=np.float64),
             "came": days < horizon,
             "arrived": np.where(age >= horizon, 1.0, arrived),
@@ -177,11 +178,18 @@ def _estimate(instant: pd.Timestamp, cohort: pd.DataFrame, confidence: float) ->
 def _posterior(
     promised: float, seen: float, share: float, confidence: float
 ) -> tuple[float, float, float]:
-    weight = 0.25
+    """Return the count that is expected in the end, and the ends of its interval.
+
+    What is expected is drawn from a gamma distribution, so that what is still to come is negative
+    binomial.
+    """
+    weight, left = 0.25, 1.0 - share
     shape, rate = weight * promised + seen + 0.5, weight + share
+    if left <= 0:
+        return seen, seen, seen
     tail = (1.0 - confidence) / 2
-    low, high = gamma.ppf([tail, 1.0 - tail], shape, scale=1.0 / rate)
-    return shape / rate, max(seen, float(low)), max(seen, float(high))
+    low, high = nbinom.ppf([tail, 1.0 - tail], shape, rate / (rate + left))
+    return seen + left * shape / rate, seen + float(low), seen + float(high)
 
 
 def _probability(scores: pd.DataFrame, horizon: int) -> str:
@@ -205,13 +213,13 @@ def _days(scores: pd.DataFrame, known: History, horizon: int, target: str) -> Fl
     return np.asarray(labels.days_to_conversion, dtype=np.float64)
 
 
-def _cohort(scores: pd.DataFrame) -> pd.Series:
+def cohort_of(scores: pd.DataFrame) -> pd.Series:
     """Return which scores are judged together: those of one run, or of one week where told."""
     return scores["cohort" if "cohort" in scores.columns else "as_of"]
 
 
 def _cohorts(kept: pd.DataFrame, column: str) -> pd.DataFrame:
-    grouped = kept.groupby(_cohort(kept).rename("as_of"), observed=True)
+    grouped = kept.groupby(cohort_of(kept).rename("as_of"), observed=True)
     return pd.DataFrame(
         {
             "scored": grouped.size(),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from history import History
 from monitoring.outcomes import Promises, compare_promises, early_estimates
+from monitoring.reconciling import reconcile
 
 
 def kept_promises(
@@ -52,8 +53,9 @@ def told(
 
     Returns
     -------
-    For each horizon ``horizon``, ``mature`` (the comparison, None where nothing is due) and
-    ``cohorts`` (with early estimates of those that are not due).
+    For each horizon ``horizon``, ``mature`` (the comparison, None where nothing is due),
+    ``cohorts`` (with early estimates of those that are not due) and ``reconciled`` (the early
+    estimates of those that are, beside what came).
     """
     answers = []
     for horizon, part in _by_horizon(scores, history, horizons):
@@ -64,9 +66,41 @@ def told(
                 "horizon": horizon,
                 "mature": None if kept is None else _plain(kept),
                 "cohorts": _records(early),
+                "reconciled": _records(
+                    reconcile(part, history, now, horizon=horizon, target=target)
+                ),
             }
         )
     return answers
+
+
+def early_words(outcome: dict[str, Any]) -> list[str]:
+    """Say in a sentence or two what is expected of young cohorts, and how good such guesses were.
+
+    Parameters
+    ----------
+    outcome : of one horizon, from `told`.
+    """
+    words = []
+    young = [each for each in outcome["cohorts"] if not each["mature"]]
+    if young:
+        sums = {name: sum(each[name] for each in young) for name in _SUMMED}
+        words.append(
+            f"{sums['promised']:.1f} conversions are promised of {len(young)} runs that are not "
+            f"due; {sums['so_far']:.0f} came so far, {sums['estimate']:.1f} are expected."
+        )
+    due = outcome["reconciled"]
+    if due:
+        held = sum(each["held"] for each in due)
+        words.append(
+            f"Of the last {len(due)} runs that are due, what was expected after a third of the "
+            f"time held the truth in {held}: {sum(each['estimate'] for each in due):.1f} expected, "
+            f"{sum(each['realised'] for each in due):.0f} came."
+        )
+    return words
+
+
+_SUMMED = ("promised", "so_far", "estimate")
 
 
 def _by_horizon(
