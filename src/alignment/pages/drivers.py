@@ -16,6 +16,7 @@ from alignment.pages.movement import (
     campaigns,
     focused,
     run_of,
+    side_by_side,
     table,
 )
 from alignment.situation import Situation
@@ -31,6 +32,7 @@ _MOST = 12
 _DRAWN = 10_000
 """Leads that say how importance moved: more would say the same, and take their time."""
 _CURVES = 4
+_COMPARED = 10
 
 
 def view(situation: Situation, focus: Focus) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def view(situation: Situation, focus: Focus) -> dict[str, Any]:
         "features": [(each.name, each.label) for each in situation.model.features],
         "main": _main(found) if fitted else None,
         "channels": _channels(by_channel(situation, focus)) if fitted else None,
+        "beside": _beside(situation, focus) if fitted else [],
         "curves": [_curve(situation, name, focus) for name in names] if fitted else [],
         "time": _over_time(situation) if fitted else None,
         "versions": _between_versions(situation) if fitted else None,
@@ -117,6 +120,26 @@ def _channels(found: pd.DataFrame) -> parts.Chart | None:
             for row in found.to_dict("records")
         ],
     )
+
+
+def _beside(situation: Situation, focus: Focus) -> list[dict[str, Any]]:
+    """Return a heat map for the first two dimensions that tell the leads in focus apart."""
+    found: list[dict[str, Any]] = []
+    for dimension in DIMENSIONS:
+        top = side_by_side(situation, focus, dimension).head(_COMPARED)
+        if top.shape[1] < 3 or len(found) == 2:
+            continue
+        highest = float(top.to_numpy().max())
+        columns = ["mean effect, in points", *(parts.named(each) for each in top.columns)]
+        rows = [
+            [parts.shaded(str(label), 0.0, 0.0)]
+            + [parts.shaded(f"{100 * cell:.2f}", float(cell), highest) for cell in row]
+            for label, row in top.iterrows()
+        ]
+        plain = [[cell["text"] for cell in row] for row in rows]
+        link = parts.csv_link(columns, plain)
+        found.append({"by": dimension, "columns": columns, "rows": rows, "csv": link})
+    return found
 
 
 def _curve(situation: Situation, feature: str, focus: Focus) -> parts.Chart:

@@ -208,24 +208,18 @@ def _cut(situation: Situation, name: str, since: pd.Timestamp) -> dict[str, Any]
 def _cohorts(situation: Situation) -> dict[str, Any]:
     found = funnel.cohorts(situation.steps, situation.now).tail(_MONTHS)
     columns = ["month of arrival", "leads", *(f"won in {name} days" for name in found.columns[2:])]
-    highest = found.iloc[:, 2:].max(axis=None) if len(found) else np.nan
+    shares = found.iloc[:, 2:].to_numpy(dtype=np.float64)
+    highest = float(np.nanmax(shares, initial=0.0))
     rows = [
         [
             {"text": row[0], "shade": 0},
             {"text": f"{row[1]:,}", "shade": 0},
-            *(
-                {"text": parts.share(cell), "shade": 0 if np.isnan(cell) else _shade(cell, highest)}
-                for cell in row[2:]
-            ),
+            *(parts.shaded(parts.share(cell), float(cell), highest) for cell in row[2:]),
         ]
         for row in found.to_numpy(dtype=object).tolist()
     ]
     plain = [[cell["text"] for cell in row] for row in rows]
     return {"columns": columns, "rows": rows, "csv": parts.csv_link(columns, plain)}
-
-
-def _shade(cell: Any, highest: Any) -> int:
-    return round(40 * cell / highest) if highest > 0 else 0
 
 
 def _credit(situation: Situation, by: str) -> parts.Chart | None:

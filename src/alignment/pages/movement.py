@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alignment.attribution import campaign_quality
+from alignment.funnel import UNKNOWN
 from alignment.situation import Situation
 from models import ConversionModel
 
@@ -19,7 +20,9 @@ WARNING = (
     "more of something: to know that, change it for some leads drawn at random and compare."
 )
 DIMENSIONS = ("source", "segment", "campaign", "channel", "owner")
+ALL = "all in view"
 _BINS = 6
+_VALUES, _FEWEST = 5, 30
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,32 @@ def by_channel(situation: Situation, focus: Focus) -> pd.DataFrame:
         rows.append((name, strength, float(moved.mean()), worth))
     frame = pd.DataFrame(rows, columns=["channel", "mean_abs_effect", "mean_effect", "money"])
     return frame.sort_values("mean_abs_effect", ascending=False, kind="stable", ignore_index=True)
+
+
+def side_by_side(situation: Situation, focus: Focus, dimension: str) -> pd.DataFrame:
+    """Return how much each feature moves the leads of the largest values of a dimension.
+
+    Parameters
+    ----------
+    situation, focus : only leads in focus count.
+    dimension : one of `DIMENSIONS`.
+
+    Returns
+    -------
+    One row a feature, by ``label``, strongest over all leads in focus first; one column for all of
+    them (`ALL`) and one for each of the five largest values with thirty leads or more: the mean
+    absolute effect, in points of probability.
+    """
+    rows = focused(situation, focus)
+    named = situation.described.set_index("lead_id")[dimension]
+    value = situation.matrix.snapshots["lead_id"].map(named).where(rows, UNKNOWN)
+    counts = value[(value != UNKNOWN).to_numpy()].value_counts()
+    strength = np.abs(situation.effects)
+    found = {ALL: strength[rows].mean(axis=0)}
+    for name in counts[counts >= _FEWEST].index[:_VALUES]:
+        found[str(name)] = strength[(value == name).to_numpy()].mean(axis=0)
+    labels = pd.Index([each.label for each in situation.model.features], name="label")
+    return pd.DataFrame(found, index=labels).sort_values(ALL, ascending=False, kind="stable")
 
 
 def run_of(situation: Situation, feature: str, focus: Focus) -> pd.DataFrame:

@@ -79,6 +79,12 @@ def csv_link(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return _data("text/csv", out.getvalue())
 
 
+def shaded(text: str, value: float, highest: float) -> dict[str, Any]:
+    """Return a cell of a heat map: its text, and how dark it is for its value, in per cent."""
+    dark = 0 if math.isnan(value) or not highest > 0 else round(40 * value / highest)
+    return {"text": text, "shade": dark}
+
+
 def share(value: float | None) -> str:
     """Write a share, as `12 %`; a dash where there is none."""
     if value is None or not math.isfinite(value):
