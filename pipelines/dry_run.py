@@ -51,6 +51,7 @@ def _plain(
         "format": extract.format,
         "dry_run": True,
         "mapping": _rules(mapping),
+        "choices": list(extract.choices),
         "tables": {
             name: {
                 "rows": len(each.frame),
@@ -110,6 +111,8 @@ def _print(extract: Extract, conformed: dict[str, Conformed], mapping: Mapping |
         context.print_table(f"{rule['from']} -> {rule['into']}", ("becomes", "from"), rows)
         if rule["truth"]:
             context.say(f"  in time: {rule['truth']}")
+    for choice in extract.choices:
+        context.say(f"in time: {choice}")
     counts = [
         (name, f"{len(each.frame):,}", f"{each.duplicates:,}", f"{len(each.rejects):,}")
         for name, each in conformed.items()

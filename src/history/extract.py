@@ -58,6 +58,8 @@ class Extract:
     observed_until : until when the source is complete, where it says so.
     timezone : the zone of its naive times, where the format fixes it.
     notes : what a person should know about how it was read.
+    choices : what a reader without a mapping took for what, and what that means for truth in time;
+        a dry run tells it.
     source : the name under which `marks` are kept.
     merged : leads that were merged into another one, and which.
     gone : leads that the source has deleted.
@@ -73,6 +75,7 @@ class Extract:
     observed_until: pd.Timestamp | None = None
     timezone: str | None = None
     notes: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     source: str = ""
     merged: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = field(default_factory=frozenset)

@@ -12,6 +12,7 @@ from pipelines.sources import reader_of
 from settings import Settings
 from settings.settings import HistorySettings
 from tests.history.mapping import warehouse
+from tests.history.sources import test_learning365
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def test_the_dry_run_speaks_to_people(settings, source, capsys):
     said = capsys.readouterr().out
     assert "in time: A meeting counts when it starts" in said
     assert "nothing was" in said
+
+
+def test_a_reader_without_a_mapping_tells_its_choices(settings, tmp_path, capsys):
+    for name, text in test_learning365.FILES.items():
+        (tmp_path / f"365_{name}.csv").write_text(text)
+    ingest.preview(settings, str(tmp_path))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "in time: 365_student_purchases -> outcomes" in said
+    assert "the following midnight" in said
+    ingest.preview(settings, str(tmp_path), as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown["choices"]) == 3
+    assert shown["mapping"] == []
 
 
 def test_a_saved_mapping_reads_as_the_vendors_does(settings, source, tmp_path, capsys):

@@ -19,6 +19,16 @@ from history.sources.xes import Case, find_log, read_cases
 
 FORMAT = "bpic2012"
 
+_CHOICES = (
+    "case -> leads: an application is created at REG_DATE; the amount is taken as known from then "
+    "on",
+    "A_ events and O_SENT -> outcomes, known from their own instant on: preaccepted is mql, "
+    "accepted sal, finalized sql, an offer sent opportunity, and the first of approved, registered "
+    "and activated the win",
+    "W_ and O_ events -> engagements of sales: work is known at its completion and not before, "
+    "with its duration where the same member of staff began it",
+)
+
 _STAGES = {
     "A_PREACCEPTED": "mql",
     "A_ACCEPTED": "sal",
@@ -95,7 +105,7 @@ def read(source: str, timezone: str | None) -> Extract:
     if "leads" not in raw:
         raise SourceError(f"{log.name}: the log holds no case")
     notes = tuple(f"{count:,} events {name!r} were not read" for name, count in unknown.items())
-    return Extract(FORMAT, raw, notes=notes)
+    return Extract(FORMAT, raw, notes=notes, choices=_CHOICES)
 
 
 def _activity(event: Mapping[str, str]) -> str:

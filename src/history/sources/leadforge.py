@@ -22,6 +22,14 @@ from history.sources.tabular import days_after_the_last, read_columns
 
 FORMAT = "leadforge"
 _ZONE = "UTC"
+_CHOICES = (
+    "leads -> leads: what was written down after the fact is kept as today's value alone, so that "
+    "no feature uses it",
+    "touches, sessions and sales activities -> engagements: times are dates, so that each is known "
+    "from the following midnight on",
+    "the label and what closed -> outcomes, at their date, or at the end of the time that the lead "
+    "was followed where they have none",
+)
 _MANIFEST = "manifest.json"
 _CONTACT = ("job_title", "role_function", "seniority", "buyer_role", "email_domain_type")
 _ACCOUNT = (
@@ -95,6 +103,7 @@ def read(source: str, timezone: str | None) -> Extract:
         observed_until=days_after_the_last(leads["lead_created_at"], window.followed, zone),
         timezone=zone,
         notes=_notes(leads, window),
+        choices=_CHOICES,
     )
 
 

@@ -23,6 +23,15 @@ _QUESTIONS = "365_student_hub_questions.csv"
 _RATINGS = "365_course_ratings.csv"
 _PURCHASES = "365_student_purchases.csv"
 _ZONE = "UTC"
+_CHOICES = (
+    "365_student_info -> leads: a student is created with the registration; the country is taken "
+    "as known from then on",
+    "365_student_learning, _exams, _hub_questions, _course_ratings and the days with quizzes of "
+    "_engagement -> engagements: dates have no time of day, so that each is known from the "
+    "following midnight on",
+    "365_student_purchases -> outcomes: every purchase is the stage won, a renewal too; each is "
+    "known from the midnight after it",
+)
 
 
 def recognises(source: str) -> bool:
@@ -58,6 +67,7 @@ def read(source: str, timezone: str | None) -> Extract:
         observed_until=days_after_the_last(dates, 1, zone),
         timezone=zone,
         notes=("365_student_quizzes.csv has no dates and was not read",),
+        choices=_CHOICES,
     )
 
 
