@@ -19,7 +19,8 @@ from features.snapshots import STAGE_FEATURE
 from history import History, open_store
 from history.extract import Extract
 from history.history import micros
-from history.score_log import BulkScores, read_promises, write_bulk
+from history.score_log import BulkScores, write_bulk
+from history.score_reading import read_promises
 from history.teamwork import hand_over
 from models import ConversionModel
 from models.baselines import PointsScheme

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from history import History, Store
-from history.score_log import read_promises
+from history.score_reading import read_promises
 from monitoring import Report, monitor
 from monitoring.promises import early_words, told
 from monitoring.shadow import Comparison, compare_shadow

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features import TrainingSet, build_training_set
 from history import History
-from history.score_log import read_promises
+from history.score_reading import read_promises
 from models import ConversionModel
 from models.errors import ModelError
 from models.evaluation import evaluate

@@ -9,7 +9,7 @@ import pandas as pd
 
 from alignment.outlook import BACK, outlook
 from history.history import micros
-from history.score_log import read_scores
+from history.score_reading import read_scores
 from serving.contract import LeadToScore
 from serving.desk import Desk
 from serving.errors import UnknownLeadError

@@ -28,7 +28,7 @@ MORE = (
     "features.files.files_of",
     "features.files.engine_of_files",
     "features.stream.write_features",
-    "history.score_log.read_scores",
+    "history.score_reading.read_scores",
     "models.promotion.compare",
     "models.movement.movement",
     "models.explanation.importance",

@@ -1,4 +1,4 @@
-"""Reading the store in bulk, as Arrow, into the frames of a history."""
+"""Reading the store into the frames of a history: all of it as Arrow, or a few leads."""
 
 from __future__ import annotations
 
@@ -104,6 +104,33 @@ def read_rows(
         rows.extend(connection.execute(select(stored).where(chosen)).all())
     frame = pd.DataFrame(rows, columns=[each.name for each in stored.columns])
     return _frame(TABLES[name], frame)
+
+
+def read_leads(connection: Connection, lead_ids: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Read all rows of a few leads, of their accounts and of their colleagues.
+
+    Parameters
+    ----------
+    connection : to the store.
+    lead_ids : the leads; unknown ones are simply not there.
+    """
+    leads = read_rows(connection, "leads", "lead_id", lead_ids)
+    accounts = sorted(set(leads["account_id"].dropna()))
+    colleagues = read_rows(connection, "leads", "account_id", accounts)
+    if len(colleagues):
+        leads = pd.concat([leads, colleagues], ignore_index=True).drop_duplicates("lead_id")
+    ids = leads["lead_id"].tolist()
+    return {
+        "leads": leads,
+        "accounts": read_rows(connection, "accounts", "account_id", accounts),
+        "attribute_history": read_rows(
+            connection, "attribute_history", "entity_id", [*ids, *accounts]
+        ),
+        **{
+            name: read_rows(connection, name, "lead_id", ids)
+            for name in ("engagements", "outcomes", "dispositions")
+        },
+    }
 
 
 @contextmanager

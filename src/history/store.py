@@ -25,7 +25,7 @@ from history.moved import follow
 from history.opening import prepare
 from history.personal import mark, unusable
 from history.purging import purge
-from history.reading import read_live, read_rows, read_tables
+from history.reading import read_leads, read_live, read_tables
 from history.rejects import Conformed, Reject
 from history.schema import QUARANTINE, STORED
 from history.tables import TABLES
@@ -192,23 +192,7 @@ class Store:
         observed_until : what the history says of its own end.
         """
         with self.reading() as connection:
-            leads = read_rows(connection, "leads", "lead_id", lead_ids)
-            accounts = sorted(set(leads["account_id"].dropna()))
-            colleagues = read_rows(connection, "leads", "account_id", accounts)
-            if len(colleagues):
-                leads = pd.concat([leads, colleagues], ignore_index=True).drop_duplicates("lead_id")
-            ids = leads["lead_id"].tolist()
-            frames = {
-                "leads": leads,
-                "accounts": read_rows(connection, "accounts", "account_id", accounts),
-                "attribute_history": read_rows(
-                    connection, "attribute_history", "entity_id", [*ids, *accounts]
-                ),
-                **{
-                    name: read_rows(connection, name, "lead_id", ids)
-                    for name in ("engagements", "outcomes", "dispositions")
-                },
-            }
+            frames = read_leads(connection, lead_ids)
             named, personal = unusable(connection)
         return History.from_frames(frames, observed_until, named, personal).without_personal()
 

@@ -56,7 +56,7 @@ def compare_shadow(
 
     Parameters
     ----------
-    served, shadow : as `history.score_log.read_promises` returns them.
+    served, shadow : as `history.score_reading.read_promises` returns them.
     history : what happened; only what was recorded before `now` counts.
     now : scores whose horizon ends later are waiting.
     horizons : in days; the last that both have is compared.

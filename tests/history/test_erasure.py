@@ -16,7 +16,8 @@ from history.erasure import same_person, search
 from history.extract import Extract, RawTable
 from history.mapping.identity import resolved
 from history.schema import ERASED, MOVED, QUARANTINE, SCORES, metadata
-from history.score_log import BulkScores, ServedScore, read_scores, write_bulk, write_scores
+from history.score_log import BulkScores, ServedScore, write_bulk, write_scores
+from history.score_reading import read_scores
 from history.teamwork import hand_over
 
 IDS_OF = ["p", "q", "r", "s"]

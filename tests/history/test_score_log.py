@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from history import open_store
-from history.score_log import ServedScore, feature_frame, read_scores, write_scores
+from history.score_log import ServedScore, write_scores
+from history.score_reading import feature_frame, read_scores
 
 NOW = pd.Timestamp("2025-01-01", tz="UTC").as_unit("us")
 US = NOW.value // 1000

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from history import open_store
-from history.score_log import ServedScore, feature_frame, read_scores, write_scores
+from history.score_log import ServedScore, write_scores
+from history.score_reading import feature_frame, read_scores
 from history.scrubbing import scrub
 from history.teamwork import hand_over, handoffs
 

@@ -15,7 +15,8 @@ from features.training_set import arrow_schema, as_arrow
 from history import History, open_store, sample_company
 from history.extract import Extract
 from history.history import micros
-from history.score_log import ServedScore, read_promises, read_scores, write_scores
+from history.score_log import ServedScore, write_scores
+from history.score_reading import read_promises, read_scores
 from models.errors import ModelError
 from pipelines import context, personal, report, retrain, score, versions
 from pipelines.failures import UsageError

@@ -9,7 +9,7 @@ import pytest
 from features import compute_features, open_leads
 from features.training_set import arrow_schema, as_arrow
 from history import Sample
-from history.score_log import feature_frame, read_scores
+from history.score_reading import feature_frame, read_scores
 from models import score
 
 

@@ -8,7 +8,7 @@ import pytest
 from features import compute_features
 from features.snapshots import snapshots_at_ages
 from history import Sample
-from history.score_log import feature_frame, read_scores
+from history.score_reading import feature_frame, read_scores
 from history.tables import TABLES
 from serving.app import WRITABLE
 from serving.rows import records

@@ -4,7 +4,8 @@ import time
 import pandas as pd
 
 from history import StoreError
-from history.score_log import ServedScore, feature_frame, read_scores, write_scores
+from history.score_log import ServedScore, write_scores
+from history.score_reading import feature_frame, read_scores
 from models.conversion import ConversionModel
 from serving.score_log import ScoreLog
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features import compute_features, open_leads
-from history.score_log import read_promises, read_scores
+from history.score_reading import read_promises, read_scores
 from models.calibration import Platt
 from models.errors import ModelError
 from serving.app import create_app
