@@ -7,31 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from alignment.agreement import Agreement
-from alignment.observing import observe
 from alignment.pages import render, served_links, today
-from alignment.situation import Situation
-from features import build_training_set
-from models import score, tune
+from models import score
 from settings.agreement import AgreementSettings
 from settings.settings import GradeSettings
-
-
-@pytest.fixture(scope="module")
-def situation(small_company) -> Situation:
-    history = small_company.history
-    training_set = build_training_set(history, ages=(3, 30, 90))
-    model = tune(training_set, trials=1, folds=2, min_conversions=10).model
-    return observe(
-        history,
-        model,
-        "1",
-        now=history.observed_until,
-        grades=GradeSettings(),
-        agreement=Agreement(0, AgreementSettings()),
-    )
 
 
 def test_every_open_lead_is_in_one_state(situation):

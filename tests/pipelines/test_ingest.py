@@ -12,7 +12,7 @@ from pipelines.sources import reader_of
 from settings import Settings
 from settings.settings import HistorySettings
 from tests.history.mapping import warehouse
-from tests.history.sources import test_learning365
+from tests.history.sources import platform365
 
 
 @pytest.fixture
@@ -42,8 +42,7 @@ def test_the_dry_run_speaks_to_people(settings, source, capsys):
 
 
 def test_a_reader_without_a_mapping_tells_its_choices(settings, tmp_path, capsys):
-    for name, text in test_learning365.FILES.items():
-        (tmp_path / f"365_{name}.csv").write_text(text)
+    platform365.write(tmp_path)
     ingest.preview(settings, str(tmp_path))
     said = " ".join(capsys.readouterr().out.split())
     assert "in time: 365_student_purchases -> outcomes" in said

@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from alignment.agreement import Agreement
-from alignment.observing import observe
 from alignment.pages import drivers
 from alignment.pages.movement import ALL, Focus, focused, side_by_side, table
-from features import build_training_set
-from models import tune
-from settings.agreement import AgreementSettings
-from settings.settings import GradeSettings
-
-
-@pytest.fixture(scope="module")
-def situation(small_company):
-    history = small_company.history
-    training_set = build_training_set(history, ages=(3, 30, 90))
-    model = tune(training_set, trials=1, folds=2, min_conversions=10).model
-    return observe(
-        history,
-        model,
-        "1",
-        now=history.observed_until,
-        grades=GradeSettings(),
-        agreement=Agreement(0, AgreementSettings()),
-    )
 
 
 def test_each_column_is_what_a_look_at_that_value_alone_says(situation):
