@@ -173,9 +173,8 @@ def against_hazard(
     if hazard is None:
         return (), dict(direct)
     contests = tuple(
-        contest(each, ours.log_odds, hazard[each].log_odds, ours.labels, ours.groups)
-        for each in told
-        for ours in [direct[each]]
+        contest(h, direct[h].log_odds, hazard[h].log_odds, direct[h].labels, direct[h].groups)
+        for h in told
     )
     won = {each.horizon: hazard[each.horizon] for each in contests if each.won}
     return contests, {**direct, **won}

@@ -63,7 +63,9 @@ class ForwardSplit:
         ------
         ModelError : the snapshots span too little time for the gap.
         """
-        yield from forward_parts(instants(X), self.starts(X), self.gap_days)
+        for train, test in forward_parts(instants(X), self.starts(X), self.gap_days):
+            if len(test):
+                yield train, test
 
     def starts(self, X: Any) -> list[int]:
         """Return when each test part begins, in microseconds since 1970.
@@ -105,7 +107,7 @@ def instants(X: Any) -> Positions:
 def forward_parts(
     times: Positions, starts: Sequence[int], gap_days: float
 ) -> Iterator[tuple[Positions, Positions]]:
-    """Yield training and test positions of test parts that begin at given instants.
+    """Yield training and test positions of parts that begin at given instants, empty ones too.
 
     Parameters
     ----------
@@ -115,9 +117,7 @@ def forward_parts(
     """
     for start, stop in pairwise([*starts, int(times.max(initial=0)) + 1]):
         train = np.flatnonzero(times + _microseconds(gap_days) <= start)
-        test = np.flatnonzero((times >= start) & (times < stop))
-        if len(test):
-            yield train, test
+        yield train, np.flatnonzero((times >= start) & (times < stop))
 
 
 def _microseconds(days: float) -> int:

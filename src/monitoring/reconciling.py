@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from history import History
-from monitoring.outcomes import cohort_of, compare_promises, early_estimates
+from monitoring.outcomes import cohort_of, early_estimates
 
 COLUMNS = [
     "as_of", "scored", "promised", "estimated_at", "so_far", "estimate", "low", "high",
@@ -43,19 +43,17 @@ def reconcile(
     and ``high`` as they stood then; ``realised``; ``held``, whether the truth lay within. Cohorts
     of which nothing could be said so early, since none was mature then, are left out.
     """
+    # Estimates look at leads and outcomes; each of them asks for the history as of another day.
     slim = replace(history, engagements=history.engagements.iloc[:0])
-    kept = compare_promises(scores, slim, now, horizon=horizon, target=target)
-    if kept is None:
-        return pd.DataFrame(columns=COLUMNS)
+    today = early_estimates(scores, slim, now, horizon=horizon, target=target)
     last = scores.groupby(cohort_of(scores).rename("cohort"), observed=True)["as_of"].max()
-    over = last.reindex(kept.cohorts["as_of"]) + pd.Timedelta(days=horizon) <= now
-    whole = kept.cohorts[over.to_numpy()].tail(_NEWEST)
     rows = []
-    for came in whole.to_dict("records"):
+    for came in today[today["mature"].to_numpy(bool)].tail(_NEWEST).to_dict("records"):
         day = last[came["as_of"]] + pd.Timedelta(days=horizon * _EARLY)
         then = early_estimates(scores, slim, day, horizon=horizon, target=target)
         told = then[(then["as_of"] == came["as_of"]).to_numpy() & ~then["mature"].to_numpy(bool)]
         for early in told.to_dict("records"):
-            held = bool(early["low"] <= came["realised"] <= early["high"])
-            rows.append({**early, **came, "estimated_at": day, "held": held})
+            truth = {"estimated_at": day, "realised": came["so_far"]}
+            held = bool(early["low"] <= came["so_far"] <= early["high"])
+            rows.append({**early, **truth, "held": held})
     return pd.DataFrame(rows, columns=COLUMNS)

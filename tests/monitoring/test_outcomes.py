@@ -8,6 +8,7 @@ import pytest
 from features import open_leads
 from history import sample_company
 from monitoring import compare_promises, early_estimates, reconcile
+from monitoring.promises import early_words, told
 
 WEEK = pd.Timedelta(days=7)
 
@@ -98,6 +99,21 @@ def test_what_came_afterwards_changes_no_early_estimate(company, scores):
     one = found[found["as_of"] == shorter["as_of"].iloc[-1]]
     told = ["estimate", "low", "high", "so_far"]
     assert one[told].to_numpy().tolist() == shorter[told].tail(1).to_numpy().tolist()
+
+
+def test_words_sum_up_young_cohorts_and_how_good_such_guesses_were(company, scores):
+    now = company.history.observed_until - 2 * WEEK
+    (outcome,) = told(scores, company.history, now, horizons=(30, 90), target="won")
+    young, due = early_words(outcome)
+    waiting = [each for each in outcome["cohorts"] if not each["mature"]]
+    assert f"of {len(waiting)} runs that are not due" in young
+    assert f"{sum(each['promised'] for each in waiting):.1f} conversions are promised" in young
+    held = sum(each["held"] for each in outcome["reconciled"])
+    assert f"Of the last {len(outcome['reconciled'])} runs that are due" in due
+    assert f"held the truth in {held}:" in due
+    first = scores["as_of"].min()
+    (early,) = told(scores, company.history, first + WEEK, horizons=(30,), target="won")
+    assert early_words(early) == []
 
 
 def test_nothing_is_reconciled_before_anything_is_due(company, scores):
