@@ -31,6 +31,11 @@ _ESTIMATORS: Mapping[str, Any] = {
     "blend": LogitBlend,
     "plugged": PluggedModel,
 }
+_KINDS = {
+    "logistic": "A logistic regression",
+    "boosting": "Boosted trees",
+    "blend": "A blend of logistic regression and boosted trees",
+}
 
 
 @dataclass(frozen=True)
@@ -193,11 +198,12 @@ class ConversionModel:
         """One sentence on what the model is."""
         prior = self.primary.estimator
         if not isinstance(prior, Prior):
-            chosen = self.metadata.get("chosen", "model")
+            chosen = str(self.metadata.get("chosen", "model"))
+            kind = _KINDS.get(chosen, f"A {chosen}")
             wins = int(self.metadata.get("conversions", 0))
             missing = int(self.metadata.get("min_boosting", 0)) - wins
             more = f" {missing} more and boosted trees are tried too." if missing > 0 else ""
-            return f"A {chosen} fitted to {wins} converted leads.{more}"
+            return f"{kind}, fitted to {wins:,} converted leads.{more}"
         low, high = prior.interval()
         rate = (
             f"every lead gets {prior.mean:.1%} within {self.primary.horizon} days "

@@ -32,7 +32,7 @@ _MOST = 12
 _DRAWN = 10_000
 """Leads that say how importance moved: more would say the same, and take their time."""
 _CURVES = 4
-_COMPARED = 10
+_COMPARED, _DIMENSIONS_SHOWN = 10, 2
 
 
 def view(situation: Situation, focus: Focus) -> dict[str, Any]:
@@ -126,19 +126,21 @@ def _beside(situation: Situation, focus: Focus) -> list[dict[str, Any]]:
     """Return a heat map for the first two dimensions that tell the leads in focus apart."""
     found: list[dict[str, Any]] = []
     for dimension in DIMENSIONS:
+        if len(found) == _DIMENSIONS_SHOWN:
+            break
         top = side_by_side(situation, focus, dimension).head(_COMPARED)
-        if top.shape[1] < 3 or len(found) == 2:
+        if top.shape[1] < 3:  # nobody to stand beside
             continue
         highest = float(top.to_numpy().max())
         columns = ["mean effect, in points", *(parts.named(each) for each in top.columns)]
         rows = [
-            [parts.shaded(str(label), 0.0, 0.0)]
-            + [parts.shaded(f"{100 * cell:.2f}", float(cell), highest) for cell in row]
+            [
+                parts.shaded(str(label)),
+                *(parts.shaded(f"{100 * cell:.2f}", float(cell), highest) for cell in row),
+            ]
             for label, row in top.iterrows()
         ]
-        plain = [[cell["text"] for cell in row] for row in rows]
-        link = parts.csv_link(columns, plain)
-        found.append({"by": dimension, "columns": columns, "rows": rows, "csv": link})
+        found.append({"by": dimension, **parts.heat_map(columns, rows)})
     return found
 
 

@@ -212,14 +212,13 @@ def _cohorts(situation: Situation) -> dict[str, Any]:
     highest = float(np.nanmax(shares, initial=0.0))
     rows = [
         [
-            {"text": row[0], "shade": 0},
-            {"text": f"{row[1]:,}", "shade": 0},
+            parts.shaded(row[0]),
+            parts.shaded(f"{row[1]:,}"),
             *(parts.shaded(parts.share(cell), float(cell), highest) for cell in row[2:]),
         ]
         for row in found.to_numpy(dtype=object).tolist()
     ]
-    plain = [[cell["text"] for cell in row] for row in rows]
-    return {"columns": columns, "rows": rows, "csv": parts.csv_link(columns, plain)}
+    return parts.heat_map(columns, rows)
 
 
 def _credit(situation: Situation, by: str) -> parts.Chart | None:

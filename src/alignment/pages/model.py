@@ -171,8 +171,8 @@ def _sentences(situation: Situation, figures: pd.DataFrame) -> list[str]:
         if len(part):
             top = part.loc[part["promised"].idxmax()]
             said.append(
-                f"Of the tenth of leads that it promised most, {parts.share(top['promised'])}, "
-                f"{parts.share(top['observed'])} were won in the end."
+                f"It gave the best tenth of leads a chance of {parts.share(top['promised'])} each; "
+                f"{parts.share(top['observed'])} of them were won in the end."
             )
     said.append(
         "It knows only what was recorded before the day of the score, and it cannot see what "

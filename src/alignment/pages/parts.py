@@ -79,7 +79,13 @@ def csv_link(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return _data("text/csv", out.getvalue())
 
 
-def shaded(text: str, value: float, highest: float) -> dict[str, Any]:
+def heat_map(columns: Sequence[str], rows: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """Return a table whose cells are `shaded`, and its numbers as a file."""
+    plain = [[cell["text"] for cell in row] for row in rows]
+    return {"columns": columns, "rows": rows, "csv": csv_link(columns, plain)}
+
+
+def shaded(text: str, value: float = 0.0, highest: float = 0.0) -> dict[str, Any]:
     """Return a cell of a heat map: its text, and how dark it is for its value, in per cent."""
     dark = 0 if math.isnan(value) or not highest > 0 else round(40 * value / highest)
     return {"text": text, "shade": dark}
