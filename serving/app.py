@@ -77,9 +77,7 @@ def create_app(desk: Desk, *, log: AccessLog | None = None) -> Starlette:
     return Starlette(
         middleware=[guard],
         routes=[
-            Route(
-                "/score", ScoreEndpoint(desk), methods=["POST"]
-            ),  # the first one is found soonest
+            Route("/score", score, methods=["POST"]),  # the first one is found soonest
             *page_routes(desk),
             Route("/metrics", _metrics(desk, meters), methods=["GET"]),
             *signin.routes(doorman),

@@ -19,8 +19,11 @@ from serving import reading
 from serving.contract import LeadScore, LeadToScore, ScoreRequest
 from serving.desk import Desk
 from serving.errors import RequestError
+from serving.turns import Turns
 
 _FEW_LEADS, _FEW_BYTES = 2, 32_768
+_A_PASS = 4
+"""Requests that are scored in one pass of the loop, a millisecond or so each."""
 
 
 class ScoreEndpoint:
@@ -35,6 +38,7 @@ class ScoreEndpoint:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._turns = Turns(_A_PASS)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -50,6 +54,7 @@ class ScoreEndpoint:
         top = desk.settings.serving.default_reasons if top is None else top
         scores = None
         if len(wanted.leads) <= _FEW_LEADS and len(body) <= _FEW_BYTES:
+            await self._turns.wait()
             with suppress(NotInPlaceError):
                 scores = scores_of(desk, wanted.leads, top, in_place=True)
         if scores is None:

@@ -47,10 +47,13 @@ def request(path: str, body: bytes) -> bytes:
 
 def load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Figures:
     """Send prepared requests in turn over so many connections for so long."""
-    return asyncio.run(_load(port, requests, connections, seconds))
+    return asyncio.run(callers(port, requests, connections, seconds))
 
 
-async def _load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Figures:
+async def callers(
+    port: int, requests: Sequence[bytes], connections: int, seconds: float
+) -> Figures:
+    """Send prepared requests in turn, within a loop that runs."""
     figures, turn = Figures(), itertools.cycle(requests)
     begun = time.perf_counter()
     end = begun + seconds

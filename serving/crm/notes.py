@@ -1,29 +1,30 @@
 """Noting a record on disk within a moment, also while somebody writes to the history for long.
 
-Odoo waits one second and never calls again. A writer of a SQLite file excludes all others, and
-taking in a large source takes minutes: what cannot be noted in the outbox at once is noted in a
-file beside the database, and moved to the outbox as soon as that can be written.
+Odoo waits one second and never calls again. A writer of a SQLite file excludes all others, taking
+in a large source takes minutes, and beside busy threads even a free database takes too long for
+all that it does between two of its calls to the disk. So what is noted goes to a file beside the
+database, those that come meanwhile together to the next one, and is moved to the outbox after the
+answer. PostgreSQL lets several write at once: there it goes to the outbox straight away.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Mapping
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from delivery import Outbox
-from history.engine import open_engine
 
-_PATIENCE_S = 0.1
-_LOCKED_S = 1.0
+Asked = dict[str, dict[str, Mapping[str, Any]]]
+"""Payloads by CRM and record."""
 
 
 class Notes:
@@ -38,57 +39,69 @@ class Notes:
         self._outbox = Outbox(engine)
         path = engine.url.database if engine.dialect.name == "sqlite" else None
         self._folder = None if path is None else Path(f"{path}-notes")
-        self._url = engine.url.render_as_string(hide_password=False)
-        self._locked_until = 0.0
+        self._waiting: deque[tuple[str, str, Mapping[str, Any]]] = deque()
+        # A thread of its own: those that score may all be at work.
+        self._thread = ThreadPoolExecutor(1, "notes")
 
-    @cached_property
-    def _hasty(self) -> Outbox:
-        """The same outbox, for who cannot wait."""
-        return Outbox(open_engine(self._url, _PATIENCE_S))
-
-    def take(self, target: str, record: str, payload: Mapping[str, Any]) -> None:
-        """Note that a record is to be scored; then it outlives a crash.
+    async def take(self, target: str, record: str, payload: Mapping[str, Any]) -> None:
+        """Note that a record is to be scored; once this returns, that outlives a crash.
 
         Raises
         ------
         OSError : the file beside the database cannot be written.
+        SQLAlchemyError : the outbox cannot be written.
         """
-        if self._folder is None:
-            self._outbox.ask(target, record, payload)
+        self._waiting.append((target, record, payload))
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write_down)
+
+    def _write_down(self) -> None:
+        """Put on disk whatever waits: what waited when this was asked for, and all since then."""
+        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not batch:
             return
-        if time.monotonic() >= self._locked_until:
-            try:
-                self._hasty.ask(target, record, payload)
-            except OperationalError:
-                self._locked_until = time.monotonic() + _LOCKED_S
+        asked: Asked = {}
+        for target, record, payload in batch:
+            asked.setdefault(target, {})[record] = dict(payload)
+        try:
+            if self._folder is None:
+                self._put(asked)
             else:
-                return
-        _write(self._folder, {"target": target, "record": record, "payload": dict(payload)})
+                _write(self._folder, json.dumps(asked).encode())
+        except BaseException:
+            # Others wait for their notes in this batch: theirs is the next try.
+            self._waiting.extendleft(reversed(batch))
+            raise
+
+    def _put(self, asked: Asked) -> None:
+        for target, payloads in asked.items():
+            self._outbox.ask(target, payloads)
 
     def move(self) -> int:
-        """Move what was noted in files to the outbox; return how many there were."""
+        """Move what was noted in files to the outbox; return how many files there were."""
         files = [] if self._folder is None else sorted(self._folder.glob("*.json"))
         for file in files:
             try:
-                found = json.loads(file.read_text("utf-8"))
+                found = json.loads(file.read_bytes())
             except FileNotFoundError:
                 continue  # another process has just moved it
-            self._outbox.ask(found["target"], found["record"], found["payload"])
+            self._put(found)
             file.unlink(missing_ok=True)
         return len(files)
 
 
-def _write(folder: Path, note: Mapping[str, Any]) -> None:
-    """Write a file whose name follows from its content, whole or not at all."""
-    text = json.dumps(note, sort_keys=True)
-    name = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+def _write(folder: Path, content: bytes) -> None:
+    """Write a file, named after this instant, whole or not at all."""
     folder.mkdir(exist_ok=True)
-    draft = folder / f"{name}.{os.getpid()}.{time.monotonic_ns()}"
-    with draft.open("w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    draft.replace(folder / f"{name}.json")
+    name = f"{time.time_ns()}-{os.getpid()}"
+    draft = folder / f"{name}.part"
+    try:
+        with draft.open("wb", buffering=0) as opened:
+            opened.write(content)
+            os.fsync(opened.fileno())
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    draft.rename(folder / f"{name}.json")
     entry = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(entry)

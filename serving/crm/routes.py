@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -87,23 +86,16 @@ class _Odoo(_Endpoint):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._worker = afterwards.Worker(desk)
-        # Threads of its own: those that score may all be at work.
-        self._threads = ThreadPoolExecutor(4, "odoo")
         self._notes: Notes | None = None
 
     async def handle(self, request: Request) -> Response:
         odoo.check_key(self.desk.settings.crm.odoo_key, request.query_params.get("key", ""))
         model, record = odoo.record_of(_parsed(await _raw(request)))
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._note, model, record)
+        if self._notes is None:
+            self._notes = Notes(await asyncio.to_thread(lambda: self.desk.store.engine))
+        await self._notes.take("odoo", record, {"lead_id": record, "also": {"model": model}})
         after = BackgroundTask(self._quietly)
         return _json({"accepted": True, "id": record}, background=after)
-
-    def _note(self, model: str, record: str) -> None:
-        """Put the record down before Odoo is told that it was accepted."""
-        if self._notes is None:
-            self._notes = Notes(self.desk.store.engine)
-        self._notes.take("odoo", record, {"lead_id": record, "also": {"model": model}})
 
     async def _quietly(self) -> None:
         """Work after the answer; what fails stays in the outbox and is tried again."""

@@ -92,12 +92,17 @@ class Outbox:
                 if record not in erased
             )
 
-    def ask(self, target: str, record: str, payload: Mapping[str, Any]) -> None:
-        """Note that a record is to be scored, unless the person was erased; then it is on disk."""
+    def ask(self, target: str, payloads: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note the records that are to be scored, with what is to be sent beside their scores.
+
+        Those of people who were erased are left out. When this returns, it is on disk.
+        """
         with self.engine.begin() as connection:
             hold_erasures(connection)
-            if not kept_out(connection, [record]):
-                _put(connection, target, record, {**payload, _ASKED: True}, TO_SCORE)
+            erased = kept_out(connection, payloads)
+            for record, payload in payloads.items():
+                if record not in erased:
+                    _put(connection, target, record, {**payload, _ASKED: True}, TO_SCORE)
 
     def claim(self, now: pd.Timestamp, state: str, limit: int, target: str = "") -> list[Item]:
         """Take rows that are due, for a few minutes: nobody else takes them meanwhile.

@@ -192,7 +192,7 @@ def test_what_was_refused_waits_for_a_replay_or_another_score(outbox, crm_server
 
 
 def test_a_replay_of_what_was_never_scored_is_scored_first(outbox):
-    outbox.ask("odoo", "7", {"lead_id": "7", "also": {"model": "crm.lead"}})
+    outbox.ask("odoo", {"7": {"lead_id": "7", "also": {"model": "crm.lead"}}})
     (item,) = outbox.claim(START, "to_score", 9)
     outbox.dead(item, "the history knows no lead '7'")
     assert outbox.replay() == 1

@@ -293,7 +293,7 @@ def test_nothing_is_written_of_them_later(store):
     assert assign(store, [{"lead_id": "ann", **given}, {"lead_id": "bob", **given}], NOW) == 1
     outbox = Outbox(store.engine)
     assert outbox.put("hubspot", {"ann": {"score": 1}, "bob": {"score": 1}}) == 1
-    outbox.ask("odoo", "ann", {})
+    outbox.ask("odoo", {"ann": {}})
     assert "ann" not in str({n: r for n, r in everything(store).items() if n != "meta"})
     assert read_scores(store)["lead_id"].tolist() == ["bob"]
 

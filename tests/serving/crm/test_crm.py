@@ -20,7 +20,8 @@ from openapi_spec_validator import validate
 from delivery import Outbox
 from history.keys import create_key
 from serving.app import create_app
-from serving.crm import afterwards, crm_routes
+from serving.crm import afterwards
+from serving.crm.notes import Notes
 from serving.desk import Desk
 from settings.agreement import AgreementSettings
 from settings.crm import CrmSettings
@@ -157,7 +158,7 @@ def test_odoo_has_its_answer_before_the_work_begins(crm_desk, lead, monkeypatch)
 
     async def send(message: dict[str, object]) -> None:
         if message["type"] == "http.response.body":
-            assert Outbox(crm_desk.store.engine).rows()["state"].tolist() == ["to_score"]
+            assert [lead in each.read_text() for each in noted(crm_desk)] == [True]
             order.append("answer")
 
     asyncio.run(app(scope, receive, send))
@@ -177,21 +178,61 @@ def test_what_odoo_was_promised_outlives_a_crash(crm_desk, crm_server, lead, mon
     assert len(crm_server.bodies) == 1
 
 
-def test_odoo_is_answered_while_somebody_writes_to_the_history(crm_desk, crm_server, lead):
+def noted(desk) -> list[pathlib.Path]:
+    """Return the files of what was noted and not yet moved to the outbox."""
+    return sorted(pathlib.Path(f"{desk.store.engine.url.database}-notes").glob("*"))
+
+
+def test_odoo_is_answered_while_somebody_writes_to_the_history(
+    crm_desk, crm_server, lead, monkeypatch
+):
     """A large source may take minutes: the record is on disk, and scored once that is over."""
+    client = Client(create_app(crm_desk))
     writer = sqlite3.connect(crm_desk.store.engine.url.database, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     body = {"_id": lead, "_model": "crm.lead"}
-    app = crm_routes(crm_desk)[1].endpoint
-    app._note("crm.lead", lead)
-    app._note("crm.lead", lead)
-    folder = pathlib.Path(f"{crm_desk.store.engine.url.database}-notes")
-    assert len(list(folder.glob("*.json"))) == 1
+    with monkeypatch.context() as waiting:
+        waiting.setattr(afterwards, "work", lambda _desk: None)  # it would wait for the writer
+        for _ in range(2):
+            assert client.post("/crm/odoo?key=k", json=body).status_code == 200
+    assert len(noted(crm_desk)) == 2
     writer.execute("ROLLBACK")
     writer.close()
-    Client(create_app(crm_desk)).post("/crm/odoo?key=k", json={**body, "_id": "another"})
+    client.post("/crm/odoo?key=k", json={**body, "_id": "another"})
     assert crm_server.told == {lead: 1}
-    assert list(folder.iterdir()) == []
+    assert noted(crm_desk) == []
+
+
+def test_webhooks_that_come_together_share_a_file(crm_desk):
+    notes = Notes(crm_desk.store.engine)
+
+    async def take(records):
+        await asyncio.gather(*(notes.take("odoo", each, {"lead_id": each}) for each in records))
+
+    wanted = [str(number) for number in range(50)]
+    asyncio.run(take(wanted))
+    assert 1 <= len(noted(crm_desk)) < 50
+    assert notes.move() >= 1
+    assert noted(crm_desk) == []
+    assert sorted(Outbox(crm_desk.store.engine).rows()["record"]) == sorted(wanted)
+
+
+def test_what_cannot_be_noted_is_not_accepted_and_comes_with_the_next(crm_desk, monkeypatch):
+    client = Client(create_app(crm_desk))
+    monkeypatch.setattr(afterwards, "work", lambda _desk: None)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("serving.crm.notes.os.fsync", full)
+        body = {"_id": "7", "_model": "crm.lead"}
+        assert client.post("/crm/odoo?key=k", json=body).status_code == 500
+    assert noted(crm_desk) == []
+    body = {"_id": "8", "_model": "crm.lead"}
+    assert client.post("/crm/odoo?key=k", json=body).status_code == 200
+    Notes(crm_desk.store.engine).move()
+    assert sorted(Outbox(crm_desk.store.engine).rows()["record"]) == ["7", "8"]
 
 
 def test_many_calls_of_odoo_are_worked_through_by_one_thread(crm_desk, monkeypatch):
@@ -216,8 +257,7 @@ def test_many_calls_of_odoo_are_worked_through_by_one_thread(crm_desk, monkeypat
 
 def test_what_is_no_id_does_not_hold_up_the_others(crm_desk, crm_server, lead):
     outbox = Outbox(crm_desk.store.engine)
-    outbox.ask("odoo", "1", {"lead_id": "x" * 100_000})
-    outbox.ask("odoo", lead, {"lead_id": lead})
+    outbox.ask("odoo", {"1": {"lead_id": "x" * 100_000}, lead: {"lead_id": lead}})
     afterwards.work(crm_desk)
     assert crm_server.told == {lead: 1}
     assert outbox.rows().set_index("record").loc["1", "state"] == "dead"
@@ -239,7 +279,7 @@ def test_callers_that_sign_need_no_key_and_others_do(crm_desk, lead):
 
 
 def test_the_timer_sends_what_a_crash_left(crm_desk, crm_server, lead):
-    Outbox(crm_desk.store.engine).ask("odoo", lead, {"lead_id": lead})
+    Outbox(crm_desk.store.engine).ask("odoo", {lead: {"lead_id": lead}})
     timer = afterwards.Timer(crm_desk)
     timer.start(every_s=0.05)
     deadline = time.monotonic() + 20
