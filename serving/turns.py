@@ -2,8 +2,8 @@
 
 What is done on the loop itself keeps it from everything else until the next pass: from answering
 those who wait for one second alone, and from accepting connections, of which libuv accepts one a
-pass (its pull request 3696). So only a few requests are worked on in one pass, and the others in the passes that follow,
-in the order in which they came.
+pass (its pull request 3696). So only a few requests are worked on in one pass, and the others in
+the passes that follow, in the order in which they came.
 """
 
 from __future__ import annotations

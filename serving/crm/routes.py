@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from delivery.targets import words
+from delivery.target import words
 from serving import reading
 from serving.contract import LeadScore, LeadToScore
 from serving.crm import afterwards, dynamics, hubspot, odoo, salesforce

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from delivery.targets import words
+from delivery.target import words
 from serving.contract import LeadScore
 from serving.errors import RequestError
 

@@ -4,7 +4,8 @@ from delivery.outbox import Outbox
 from delivery.overdue import escalate
 from delivery.quiet import keep_addresses_out_of_logs
 from delivery.sender import RECEIVERS, Delivery, deliver
-from delivery.targets import TARGETS, Target, target_of
+from delivery.target import Target
+from delivery.targets import TARGETS, target_of
 
 __all__ = [
     "RECEIVERS",

@@ -26,6 +26,8 @@ from history.schema import OUTBOX
 TO_SCORE, WAITING, SENT, DEAD = "to_score", "waiting", "sent", "dead"
 _LEASE = pd.Timedelta(minutes=5)
 _SPACE = uuid.UUID("6b1f3c1e-8f5c-5d43-9b0e-0d8d7a6f2c11")
+_UNSURE = "?"
+"""Stands in place of the digest of what the vendor has while nobody knows."""
 _KEY, _ASKED = "_key", "_asked"
 """Stored beside a payload, and never sent: the key of a row, and that it is still to be scored."""
 
@@ -43,6 +45,7 @@ class Item:
     attempts : how often it was tried in vain.
     key : the same however often this content is sent, another one when it comes back after a
         different one.
+    unsure : it was on its way before, and nobody knows whether the vendor took it.
     """
 
     target: str
@@ -51,6 +54,7 @@ class Item:
     digest: str
     attempts: int
     key: str = ""
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Outbox:
             values: dict[str, Any] = {"not_before": _micros(now + _LEASE)}
             for row in connection.execute(query.limit(limit)).all():
                 lease = OUTBOX.update().where(*_of(row.target, row.record), *due)
-                unsure = {"accepted": ""} if state == WAITING else {}
+                unsure = {"accepted": _UNSURE} if state == WAITING else {}
                 if connection.execute(lease.values(**values, **unsure)).rowcount:
                     taken.append(_item(row))
             return taken
@@ -168,9 +172,28 @@ class Outbox:
                     .values(not_before=0)
                 )
 
-    def again(self, item: Item, when: pd.Timestamp, problem: str, *, counts: bool = True) -> None:
-        """Try a row again at a later time."""
-        values = {"not_before": _micros(when), "problem": problem[:500]}
+    def again(
+        self,
+        item: Item,
+        when: pd.Timestamp,
+        problem: str,
+        *,
+        counts: bool = True,
+        untouched: bool = False,
+    ) -> None:
+        """Try a row again at a later time.
+
+        Parameters
+        ----------
+        item : the row.
+        when : not before this time.
+        problem : why it was not sent.
+        counts : as a try.
+        untouched : the vendor did not take it for certain, nor any try before this one.
+        """
+        values: dict[str, Any] = {"not_before": _micros(when), "problem": problem[:500]}
+        if untouched and not item.unsure:
+            values["accepted"] = ""
         tried = item.attempts + (1 if counts else 0)
         with self.engine.begin() as connection:
             own = (*_of(item.target, item.record), OUTBOX.c.digest == item.digest)
@@ -242,7 +265,8 @@ def _item(row: Row[Any]) -> Item:
     stored = json.loads(row.payload)
     payload = {name: value for name, value in stored.items() if name not in (_KEY, _ASKED)}
     key = str(stored.get(_KEY) or _next_key("", row.record, row.digest))
-    return Item(row.target, row.record, payload, row.digest, row.attempts, key)
+    unsure = row.accepted == _UNSURE
+    return Item(row.target, row.record, payload, row.digest, row.attempts, key, unsure)
 
 
 def _digest(payload: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from delivery.outbox import Item, Outbox
-from delivery.targets import Target
+from delivery.target import Target
 
 
 class Overdue(Target):

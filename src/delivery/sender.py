@@ -18,7 +18,8 @@ import pandas as pd
 
 from delivery.outbox import WAITING, Hold, Item, Outbox
 from delivery.overdue import Overdue
-from delivery.targets import TARGETS, Target
+from delivery.target import Target
+from delivery.targets import TARGETS
 from delivery.tokens import TokenError
 from settings.crm import CrmSettings
 
@@ -30,6 +31,8 @@ _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 3600.0
 _ALREADY_THERE = frozenset({409, 412})
 _OUR_SECRET = frozenset({401, 403})
+_NOT_TAKEN = _OUR_SECRET | {429}
+_NEVER_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _TELLING = 5
 """So many records refused and none accepted: it is not the records that are wrong."""
 
@@ -101,11 +104,37 @@ class _Call:
     chance: random.Random
     done: Delivery
     failed: str = ""
+    untouched: bool = False
     wait: float | None = None
     refused: int = 0
 
     def send(self, items: Sequence[Item]) -> bool:
-        """Send one batch; tell whether the next one may follow at once."""
+        """Send one batch, what is there already left out; tell whether the next may follow."""
+        there = self._there([item for item in items if item.unsure])
+        self.outbox.sent([item for item in items if item.record in there])
+        self.done.sent[self.target.name] += len(there)
+        rest = [item for item in items if item.record not in there]
+        return self._send(rest) if rest else not self.failed
+
+    def _there(self, items: Sequence[Item]) -> set[str]:
+        """Ask which records the vendor took although its answer was lost, so as not to repeat it.
+
+        One who does not tell, or may not, is sent them again: they say the same.
+        """
+        asked = self.target.questions(items) if items else []
+        answers = []
+        for question in asked:
+            self.done.calls[self.target.name] += 1
+            answer = self._call(question)
+            if answer is None or not answer.is_success:
+                return set()
+            answers.append(answer)
+        try:
+            return self.target.has(items, answers) if answers else set()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return set()
+
+    def _send(self, items: Sequence[Item]) -> bool:
         name = self.target.name
         if self.failed:
             told: dict[str, str] | None = {item.record: self.failed for item in items}
@@ -116,13 +145,13 @@ class _Call:
             middle = len(items) // 2
             for half in (items[:middle], items[middle:]):
                 self.outbox.renew(half, self.clock())
-                self.send(half)
+                self._send(half)
             return not self.failed
         self.outbox.sent([item for item in items if told[item.record] == ""])
         for item in items:
             self._settle(item, told[item.record])
         if self.refused >= _TELLING and not self.done.sent[name] and not self.failed:
-            self.failed = f"again: all is refused, as with {next(iter(told.values()))}"
+            self._fail(f"all is refused, as with {next(iter(told.values()))}")
         return not self.failed
 
     def leave_alone(self, tries: int) -> None:
@@ -133,21 +162,34 @@ class _Call:
 
     def _answer(self, items: Sequence[Item]) -> dict[str, str] | None:
         """Return what the vendor says of each record; None where a smaller batch must tell."""
+        answer = self._call(self.target.request(items))
+        if answer is None:
+            return {item.record: self.failed for item in items}
         try:
-            answer = self.client.send(self.target.request(items), auth=self.target.auth)
-            status = answer.status_code
-            self.wait = retry_after(answer, self.clock())
-            if _for_later(status):
-                self.failed = f"again: HTTP {status}"
-                return {item.record: self.failed for item in items}
             return self._verdicts(items, answer)
-        except TokenError as error:
-            self.failed = f"again: {error}"
-        except httpx.HTTPError as error:
-            self.failed = f"again: {type(error).__name__}"
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self.failed = f"again: an answer that makes no sense ({type(error).__name__})"
+            self._fail(f"an answer that makes no sense ({type(error).__name__})")
         return {item.record: self.failed for item in items}
+
+    def _call(self, request: httpx.Request) -> httpx.Response | None:
+        """Return what the vendor answers; None where it is to be left alone."""
+        try:
+            answer = self.client.send(request, auth=self.target.auth)
+        except TokenError as error:
+            self._fail(str(error), untouched=True)
+            return None
+        except httpx.HTTPError as error:
+            self._fail(type(error).__name__, untouched=isinstance(error, _NEVER_THERE))
+            return None
+        self.wait = retry_after(answer, self.clock())
+        status = answer.status_code
+        if _for_later(status):
+            self._fail(f"HTTP {status}", untouched=status in _NOT_TAKEN)
+            return None
+        return answer
+
+    def _fail(self, problem: str, *, untouched: bool = False) -> None:
+        self.failed, self.untouched = f"again: {problem}", untouched
 
     def _verdicts(self, items: Sequence[Item], answer: httpx.Response) -> dict[str, str] | None:
         told = _told(self.target, items, answer)
@@ -163,7 +205,8 @@ class _Call:
             self.done.dead[item.target] += 1
         else:
             seconds = back_off(item.attempts, self.chance) if self.wait is None else self.wait
-            self.outbox.again(item, self.clock() + pd.Timedelta(seconds=seconds), told)
+            when = self.clock() + pd.Timedelta(seconds=seconds)
+            self.outbox.again(item, when, told, untouched=self.untouched)
             self.done.later[item.target] += 1
 
 

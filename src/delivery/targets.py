@@ -6,7 +6,6 @@ Salesforce's composite sObject collections, Odoo's inbound webhook, Dynamics' pr
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -14,88 +13,11 @@ from urllib.parse import quote
 import httpx
 
 from delivery.outbox import Item
+from delivery.target import Crm, Verdict, bearer, properties, same
 from delivery.tokens import client_credentials, signed_assertion
 from settings.crm import CrmSettings
 
 TRENDS = {"improving": 0, "steady": 1, "declining": 2}
-Verdict = dict[str, str]
-"""By record: empty for accepted, ``again: ...`` for later, anything else for never."""
-
-
-class Target(ABC):
-    """Somebody who is told over HTTP.
-
-    Parameters
-    ----------
-    crm : where they are and with which secret.
-    """
-
-    name: str
-    most: int
-    """Records in one call."""
-
-    def __init__(self, crm: CrmSettings) -> None:
-        self.crm = crm
-
-    @property
-    @abstractmethod
-    def problem(self) -> str:
-        """What is missing in the configuration; empty when nothing is."""
-
-    @property
-    def auth(self) -> httpx.Auth | None:
-        """What signs requests with a token that expires; None where they carry their secret."""
-        return None
-
-    @abstractmethod
-    def request(self, items: Sequence[Item]) -> httpx.Request:
-        """Return the request that tells them about these records."""
-
-    def verdicts(self, items: Sequence[Item], answer: httpx.Response) -> Verdict:
-        """Read a 2xx answer; all is accepted unless the vendor says otherwise."""
-        del answer
-        return {item.record: "" for item in items}
-
-
-class Crm(Target):
-    """A CRM that scores are written to."""
-
-    def record(self, lead_id: str, former: Sequence[str]) -> str:
-        """Return the id of the record that a lead's score is written to.
-
-        Parameters
-        ----------
-        lead_id : of the history.
-        former : ids that were merged into it.
-        """
-        del former
-        return lead_id
-
-    @abstractmethod
-    def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is sent of a score with the keys of `POST /score`."""
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _properties(score: Mapping[str, Any], before: str, after: str = "") -> dict[str, Any]:
-    """Return the fields of a score; nothing in them changes unless the score does."""
-    return {
-        f"{before}score{after}": float(score["score"]),
-        f"{before}probability{after}": round(float(score["probability"]), 4),
-        f"{before}grade{after}": str(score["grade"]),
-        f"{before}reasons{after}": words(score),
-    }
-
-
-def words(score: Mapping[str, Any]) -> str:
-    """Return the reasons of a score as one line."""
-    reasons = score.get("reasons") or []
-    if isinstance(reasons, str):
-        return reasons[:255]
-    return "; ".join(str(reason["label"]) for reason in reasons)[:255]
 
 
 class HubSpot(Crm):
@@ -110,14 +32,33 @@ class HubSpot(Crm):
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the properties of a contact."""
-        return _properties(score, "smarketing_")
+        return properties(score, "smarketing_")
 
     def request(self, items: Sequence[Item]) -> httpx.Request:
         """Return POST /crm/v3/objects/contacts/batch/update."""
         inputs = [{"id": item.record, "properties": dict(item.payload)} for item in items]
         url = f"{self.crm.hubspot_url.rstrip('/')}/crm/v3/objects/contacts/batch/update"
-        headers = {"Authorization": f"Bearer {self.crm.hubspot_token}"}
+        headers = bearer(self.crm.hubspot_token)
         return httpx.Request("POST", url, headers=headers, json={"inputs": inputs})
+
+    def questions(self, items: Sequence[Item]) -> list[httpx.Request]:
+        """Return POST /crm/v3/objects/contacts/batch/read."""
+        url = f"{self.crm.hubspot_url.rstrip('/')}/crm/v3/objects/contacts/batch/read"
+        body = {
+            "properties": sorted({name for item in items for name in item.payload}),
+            "inputs": [{"id": item.record} for item in items],
+        }
+        headers = bearer(self.crm.hubspot_token)
+        return [httpx.Request("POST", url, headers=headers, json=body)]
+
+    def has(self, items: Sequence[Item], answers: Sequence[httpx.Response]) -> set[str]:
+        """Read the properties of each contact; one that was merged is found under no old id."""
+        found = {
+            str(result["id"]): result.get("properties") or {}
+            for answer in answers
+            for result in answer.json().get("results", [])
+        }
+        return {each.record for each in items if same(each.payload, found.get(each.record, {}))}
 
     def verdicts(self, items: Sequence[Item], answer: httpx.Response) -> Verdict:
         """Read results and errors: 207 stands for some of each."""
@@ -184,23 +125,57 @@ class Salesforce(Crm):
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the custom fields of a lead or contact."""
-        given = _properties(score, "Smarketing_", "__c")
+        given = properties(score, "Smarketing_", "__c")
         return {f"Smarketing_{key[11].upper()}{key[12:]}": each for key, each in given.items()}
 
     def request(self, items: Sequence[Item]) -> httpx.Request:
         """Return PATCH /composite/sobjects; ids that begin with 003 are contacts."""
         records = [
             {
-                "attributes": {"type": "Contact" if item.record.startswith("003") else "Lead"},
+                "attributes": {"type": self._type(item.record)},
                 "id": item.record,
                 **item.payload,
             }
             for item in items
         ]
-        url = f"{self.crm.salesforce_url.rstrip('/')}/services/data/v61.0/composite/sobjects"
-        headers = _bearer(self.crm.salesforce_token)
+        headers = bearer(self.crm.salesforce_token)
         body = {"allOrNone": False, "records": records}
-        return httpx.Request("PATCH", url, headers=headers, json=body)
+        return httpx.Request("PATCH", self._collections, headers=headers, json=body)
+
+    def questions(self, items: Sequence[Item]) -> list[httpx.Request]:
+        """Return POST /composite/sobjects/Lead and .../Contact, where there are such."""
+        asked = []
+        for kind, some in self._by_type(items).items():
+            url = f"{self._collections}/{kind}"
+            fields = sorted({name for item in some for name in item.payload})
+            body = {"ids": [item.record for item in some], "fields": fields}
+            asked.append(
+                httpx.Request("POST", url, headers=bearer(self.crm.salesforce_token), json=body)
+            )
+        return asked
+
+    def has(self, items: Sequence[Item], answers: Sequence[httpx.Response]) -> set[str]:
+        """Read the records, which stand in the order of their ids; null for none."""
+        there = set()
+        for some, answer in zip(self._by_type(items).values(), answers, strict=True):
+            for item, found in zip(some, answer.json(), strict=False):
+                if found and same(item.payload, found):
+                    there.add(item.record)
+        return there
+
+    def _by_type(self, items: Sequence[Item]) -> dict[str, list[Item]]:
+        found: dict[str, list[Item]] = {}
+        for item in items:
+            found.setdefault(self._type(item.record), []).append(item)
+        return found
+
+    @staticmethod
+    def _type(record: str) -> str:
+        return "Contact" if record.startswith("003") else "Lead"
+
+    @property
+    def _collections(self) -> str:
+        return f"{self.crm.salesforce_url.rstrip('/')}/services/data/v61.0/composite/sobjects"
 
     def verdicts(self, items: Sequence[Item], answer: httpx.Response) -> Verdict:
         """Read the results, which stand in the order of the records."""
@@ -228,7 +203,7 @@ class Odoo(Crm):
 
     def payload(self, score: Mapping[str, Any]) -> dict[str, Any]:
         """Return the custom fields of a lead."""
-        return {"model": "crm.lead", **_properties(score, "x_smarketing_")}
+        return {"model": "crm.lead", **properties(score, "x_smarketing_")}
 
     def request(self, items: Sequence[Item]) -> httpx.Request:
         """Return POST to the secret URL with `model` and `id`."""
@@ -286,7 +261,7 @@ class Dynamics(Crm):
             **item.payload,
         }
         url = f"{self.crm.dynamics_url.rstrip('/')}/api/data/v9.0/msdyn_predictivescores"
-        headers = _bearer(self.crm.dynamics_token)
+        headers = bearer(self.crm.dynamics_token)
         return httpx.Request("POST", url, headers=headers, json=body)
 
 

@@ -16,6 +16,7 @@ class CrmServer:
 
     A step of the script is ``ok``, a status, ``hang`` (accepts, answers too late), ``drop`` (hangs
     up before reading), ``lost`` (accepts, hangs up) or ``partial`` (refuses the records in `bad`).
+    Who asks what was accepted is told, by the same script.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,8 @@ class CrmServer:
         self.bad: set[str] = set()
         self.accepted: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.reads = 0
         self.sizes: list[int] = []
         self.bodies: list[Any] = []
         self.headers: dict[str, str] = {}
@@ -68,6 +71,12 @@ class CrmServer:
             self._reply(handler, 401, {"message": "expired"})
             return
         body = json.loads(content)
+        if "fields" in body or "properties" in body:
+            self._read(handler, step, body)
+            return
+        self._update(handler, step, body)
+
+    def _update(self, handler: BaseHTTPRequestHandler, step: str, body: Any) -> None:
         self.bodies.append((handler.command, handler.path, body, dict(handler.headers)))
         ids = _ids(body)
         self.sizes.append(len(ids))
@@ -80,6 +89,7 @@ class CrmServer:
             return
         taken = [each for each in ids if each not in refused]
         self.accepted.update(taken)
+        self.kept.update((each, fields) for each, fields in _fields(body) if each in taken)
         if step == "hang":
             time.sleep(0.6)
         if step in ("hang", "lost"):
@@ -99,6 +109,24 @@ class CrmServer:
                 for each in ids
             ]
         self._reply(handler, 207 if refused else 200, answer)
+
+    def _read(self, handler: BaseHTTPRequestHandler, step: str, body: Any) -> None:
+        """Tell what was accepted, as HubSpot's batch read or Salesforce's collections do."""
+        self.reads += 1
+        if step in ("hang", "lost"):
+            handler.close_connection = True
+        elif step.isdigit():
+            self._reply(handler, int(step), {"message": "no"})
+        elif "fields" in body:
+            wanted = [self.kept.get(each) for each in body["ids"]]
+            self._reply(handler, 200, wanted)
+        else:
+            found = [
+                {"id": each["id"], "properties": texts(self.kept[each["id"]])}
+                for each in body["inputs"]
+                if each["id"] in self.kept
+            ]
+            self._reply(handler, 200, {"status": "COMPLETE", "results": found})
 
     def _give_token(self, handler: BaseHTTPRequestHandler, form: dict[str, str]) -> None:
         """Give a new token, which ends the one before, to whoever knows the secret."""
@@ -128,3 +156,16 @@ def _ids(body: Any) -> list[str]:
     if "records" in body:
         return [each["id"] for each in body["records"]]
     return [str(body.get("msdyn_entityid", body.get("id")))]
+
+
+def _fields(body: Any) -> list[tuple[str, dict[str, Any]]]:
+    if "inputs" in body:
+        return [(each["id"], each["properties"]) for each in body["inputs"]]
+    if "records" in body:
+        return [(each["id"], each) for each in body["records"]]
+    return []
+
+
+def texts(fields: dict[str, Any]) -> dict[str, str | None]:
+    """Return fields as HubSpot gives them back: numbers as texts, no text as nothing."""
+    return {name: None if value == "" else str(value) for name, value in fields.items()}

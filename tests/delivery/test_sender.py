@@ -84,32 +84,63 @@ FAILURES = {
 }
 
 
+@pytest.mark.parametrize("vendor", ["hubspot", "salesforce"])
 @pytest.mark.parametrize("failure", FAILURES)
-def test_after_every_failure_all_arrives_and_is_confirmed_once(outbox, crm_server, failure):
+def test_after_every_failure_all_arrives_and_nothing_is_taken_twice(
+    outbox, crm_server, failure, vendor
+):
     crm_server.script.extend(FAILURES[failure])
     crm_server.headers = {"Retry-After": "7"} if "429" in failure else {}
-    outbox.put("hubspot", payloads(5))
+    outbox.put(vendor, {**payloads(5), "003": {"smarketing_score": 1.5, "smarketing_reasons": ""}})
     until_quiet(outbox, crm_server)
-    assert crm_server.told == {str(number): 1 for number in range(5)}
+    assert crm_server.accepted == dict.fromkeys(("0", "1", "2", "3", "4", "003"), 1)
     assert set(outbox.rows()["state"]) == {"sent"}
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.sampled_from(["ok", "429", "500", "drop", "lost", "partial"]), max_size=6))
-def test_whatever_happens_nothing_is_lost_or_confirmed_twice(tmp_path_factory, steps):
+@given(
+    st.lists(st.sampled_from(["ok", "429", "500", "drop", "lost", "partial"]), max_size=8),
+    st.sampled_from(["hubspot", "salesforce"]),
+)
+def test_whatever_happens_nothing_is_lost_or_taken_twice(tmp_path_factory, steps, vendor):
     crm_server = CrmServer()
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('o')}/history.db")
     try:
         crm_server.script.extend(steps)
         outbox = Outbox(store.engine)
-        outbox.put("hubspot", payloads(120))
+        outbox.put(vendor, payloads(220))
         until_quiet(outbox, crm_server)
-        assert crm_server.told == {str(number): 1 for number in range(120)}
+        assert crm_server.accepted == {str(number): 1 for number in range(220)}
+        assert set(outbox.rows()["state"]) == {"sent"}
     finally:
         crm_server.close()
         store.engine.dispose()
+
+
+def test_nobody_is_asked_about_what_was_surely_not_taken(outbox, crm_server):
+    crm_server.script.extend(["429", "401"])
+    outbox.put("hubspot", payloads(5))
+    until_quiet(outbox, crm_server)
+    assert crm_server.reads == 0
+    assert crm_server.told == {str(number): 1 for number in range(5)}
+
+
+def test_what_was_lost_before_it_was_surely_not_taken_is_asked_about(outbox, crm_server):
+    """The second answer says nothing of the first try."""
+    crm_server.script.extend(["lost", "429"])
+    outbox.put("hubspot", payloads(5))
+    until_quiet(outbox, crm_server)
+    assert crm_server.accepted == {str(number): 1 for number in range(5)}
+
+
+def test_who_may_not_be_asked_is_sent_the_same_again(outbox, crm_server):
+    crm_server.script.extend(["lost", "404"])
+    outbox.put("salesforce", payloads(5))
+    until_quiet(outbox, crm_server)
+    assert crm_server.accepted == {str(number): 2 for number in range(5)}
+    assert set(outbox.rows()["state"]) == {"sent"}
 
 
 def test_retry_after_is_honoured(outbox, crm_server):

@@ -57,6 +57,45 @@ def test_salesforce_updates_leads_and_contacts_some_of_which_may_fail():
     assert body["records"][0]["Smarketing_Score__c"] == 93.5
 
 
+def test_hubspot_is_asked_for_the_properties_of_a_batch():
+    target = target_of("hubspot", CRM)
+    items = [Item("hubspot", each, target.payload(SCORE), "d", 0) for each in ("1", "2", "3")]
+    (question,) = target.questions(items)
+    assert str(question.url) == "https://api.hubapi.com/crm/v3/objects/contacts/batch/read"
+    assert json.loads(question.content) == {
+        "properties": sorted(items[0].payload),
+        "inputs": [{"id": "1"}, {"id": "2"}, {"id": "3"}],
+    }
+    kept = {name: str(value) for name, value in items[0].payload.items()}
+    results = [
+        {"id": "1", "properties": {**kept, "hs_object_id": "1"}},
+        {"id": "2", "properties": {**kept, "smarketing_score": "93.6"}},
+    ]
+    answer = httpx.Response(200, json={"status": "COMPLETE", "results": results})
+    assert target.has(items, [answer]) == {"1"}
+
+
+def test_salesforce_is_asked_for_leads_and_contacts_apart():
+    target = target_of("salesforce", CRM)
+    named = ("00Q1", "0031", "00Q2")
+    items = [Item("salesforce", each, target.payload(SCORE), "d", 0) for each in named]
+    leads, contacts = target.questions(items)
+    assert leads.method == contacts.method == "POST"
+    assert leads.url.path == "/services/data/v61.0/composite/sobjects/Lead"
+    assert contacts.url.path == "/services/data/v61.0/composite/sobjects/Contact"
+    assert json.loads(leads.content)["ids"] == ["00Q1", "00Q2"]
+    assert json.loads(leads.content)["fields"] == sorted(items[0].payload)
+    there = {"attributes": {"type": "Lead"}, "Id": "x", **items[0].payload}
+    answers = [httpx.Response(200, json=[None, there]), httpx.Response(200, json=[there])]
+    assert target.has(items, answers) == {"00Q2", "0031"}
+
+
+def test_odoo_and_dynamics_are_asked_nothing():
+    for name in ("odoo", "dynamics"):
+        target = target_of(name, CRM)
+        assert target.questions([Item(name, "1", target.payload(SCORE), "d", 0)]) == []
+
+
 def test_salesforce_results_are_read_in_order():
     target = target_of("salesforce", CRM)
     items = [Item("salesforce", each, {}, "d", 0) for each in ("a", "b", "c")]
