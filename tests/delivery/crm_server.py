@@ -25,7 +25,7 @@ class CrmServer:
         self.accepted: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
         self.kept: dict[str, dict[str, Any]] = {}
-        self.reads = 0
+        self.asked: list[tuple[str, Any]] = []
         self.sizes: list[int] = []
         self.bodies: list[Any] = []
         self.headers: dict[str, str] = {}
@@ -112,7 +112,7 @@ class CrmServer:
 
     def _read(self, handler: BaseHTTPRequestHandler, step: str, body: Any) -> None:
         """Tell what was accepted, as HubSpot's batch read or Salesforce's collections do."""
-        self.reads += 1
+        self.asked.append((handler.path.split("?")[0], body))
         if step in ("hang", "lost"):
             handler.close_connection = True
         elif step.isdigit():
