@@ -44,7 +44,8 @@ def ledger(
     Returns
     -------
     One row per crossing by lead and time: ``lead_id``, ``handed_at``, ``owner``, ``score``,
-    ``grade``, ``probability``, ``reasons``, ``explored`` (missing where not logged), ``due_at``,
+    ``grade``, ``probability``, ``reasons``, ``explored``, ``logged_at`` (when it was first logged;
+    all of these are missing where it was not), ``due_at``,
     ``touched_at``, ``hours`` (to the first touch, else until now), ``answered_at``, ``answer``
     (accept, reject, recycle or empty), ``reason``, ``next_at`` (of the lead's next crossing),
     ``touches`` by sales in this crossing, ``state`` (waiting, touched, accepted, rejected,
@@ -182,12 +183,13 @@ def _crossings(history: History, logged: pd.DataFrame | None) -> pd.DataFrame:
     both = pd.concat(parts, ignore_index=True)
     both["handed_at"] = both["handed_at"].astype("datetime64[us, UTC]")
     both["recorded"] = np.arange(len(both)) < len(told)
+    both["logged_at"] = both["handed_at"].mask(both["recorded"])
     both = both.sort_values(["lead_id", "handed_at"], kind="stable", ignore_index=True)
     number = both.groupby("lead_id")["recorded"].cumsum()
     # An entry before any record is a crossing of its own, one after it tells of the same one.
     key = [both["lead_id"], number]
-    filled = both.groupby(key)[list(LOGGED[2:])].transform("first")
-    both[list(LOGGED[2:])] = filled
+    known = [*LOGGED[2:], "logged_at"]
+    both[known] = both.groupby(key)[known].transform("first")
     kept = ~pd.DataFrame({"lead": both["lead_id"], "number": number}).duplicated()
     return both[kept].drop(columns="recorded").reset_index(drop=True)
 

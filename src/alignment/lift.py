@@ -82,7 +82,8 @@ def lifts(
 ) -> list[Lift]:
     """Compare leads that were drawn at random with the others that crossed in the same time.
 
-    Only the first crossing of a lead counts, and only while the agreement in force drew leads.
+    Only the first crossing of a lead counts, and only while the agreement in force drew leads:
+    not before the first crossing that was kept in the ledger here.
 
     Parameters
     ----------
@@ -99,7 +100,9 @@ def lifts(
     """
     first = crossed.drop_duplicates("lead_id").reset_index(drop=True)
     first = first[first["handed_at"] < until].reset_index(drop=True)
-    holdout, exploration = _shares(first["handed_at"], versions)
+    # Leads that crossed before the ledger was kept here were worked in whatever order there was.
+    served = (first["handed_at"] >= first["logged_at"].min()).to_numpy()
+    holdout, exploration = (served * each for each in _shares(first["handed_at"], versions))
     held = np.zeros(len(first), dtype=bool)
     for share in np.unique(holdout):
         held |= (holdout == share) & drawn(first["lead_id"], float(share), "holdout")
@@ -117,8 +120,7 @@ def lifts(
         pair = ("in order of score", ours), ("in order of arrival", (holdout > 0) & held)
         found.append(_lift("Does the order by score win more?", *pair, won, mature, usual))
     if any(each.terms.exploration_share for each in versions):
-        logged = first["explored"].notna().to_numpy()
-        ours = (exploration > 0) & logged & ~explored
+        ours = (exploration > 0) & first["explored"].notna().to_numpy() & ~explored
         pair = ("above the cut", ours), ("drawn from below it", (exploration > 0) & explored)
         found.append(_lift("Do leads above the cut win more?", *pair, won, mature, usual))
     return found

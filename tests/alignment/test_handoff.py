@@ -97,6 +97,9 @@ def test_what_was_logged_at_hand_off_stays_with_its_crossing():
     assert found["score"].tolist()[0] == 91.0
     assert pd.isna(found["score"].tolist()[1])
     assert found["handed_at"].tolist()[2] == at("02-02")
+    logged_at = found["logged_at"].tolist()
+    assert (logged_at[0], logged_at[2]) == (at("02-01 01:00"), at("02-02"))
+    assert pd.isna(logged_at[1])
     assert found["state"].tolist() == ["superseded", "waiting", "waiting"]
 
 

@@ -31,6 +31,7 @@ def company(count, chance, seed=3):
     leads = pd.DataFrame({"lead_id": ids, "created_at": BEGUN - pd.Timedelta(days=1)})
     tables = {"leads": leads, "outcomes": outcomes.assign(outcome_id=outcomes["lead_id"])}
     crossed = pd.DataFrame({"lead_id": ids, "handed_at": handed, "explored": False})
+    crossed["logged_at"] = crossed["handed_at"]
     return History.from_frames(tables, observed_until=UNTIL), crossed
 
 
@@ -64,7 +65,7 @@ def test_explored_leads_stand_beside_those_above_the_cut():
     history, crossed = company(2000, lambda ids: np.where(drawn(ids, 0.3, "x"), 0.02, 0.2))
     crossed["explored"] = drawn(crossed["lead_id"], 0.3, "x")
     crossed["explored"] = crossed["explored"].astype(object)
-    crossed.loc[:99, "explored"] = None  # before the ledger told
+    crossed.loc[:99, ["explored", "logged_at"]] = None  # before the ledger told
     (found,) = lifts(crossed, history, [agreed(exploration_share=0.1)], until=UNTIL, days=90)
     assert found.low < 0.18 < found.high
     assert found.told
@@ -92,3 +93,19 @@ def test_young_leads_wait():
 def test_fewer_wins_need_more_leads():
     assert needed_leads(0.02) > needed_leads(0.2) > 100
     assert needed_leads(float("nan")) == 0
+
+
+def test_leads_that_crossed_before_anything_was_kept_here_count_for_nothing():
+    """A history that was taken in was worked in somebody else's order."""
+    history, crossed = company(1000, lambda ids: np.full(len(ids), 0.1))
+    versions = [agreed(holdout_share=0.5, exploration_share=0.5)]
+    crossed[["explored", "logged_at"]] = None
+    crossed["logged_at"] = crossed["logged_at"].astype(crossed["handed_at"].dtype)
+    for found in lifts(crossed, history, versions, until=UNTIL, days=90):
+        assert (found.ours.leads, found.other.leads, found.told) == (0, 0, False)
+    # The first one that is kept crossed by a record of long ago; those after it are a CRM's own.
+    crossed.loc[0, "explored"] = True
+    crossed.loc[0, "logged_at"] = crossed.loc[600, "handed_at"]
+    order, cut = lifts(crossed, history, versions, until=UNTIL, days=90)
+    assert order.ours.leads + order.other.leads == 400
+    assert (cut.ours.leads, cut.other.leads) == (0, 0)
