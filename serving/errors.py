@@ -54,7 +54,7 @@ class EmptyHistoryError(ValueError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the history holds no leads yet: POST /leads, or run smarketing ingest SOURCE"
+            "the history holds no leads yet: `POST /leads`, or run `smarketing ingest SOURCE`"
         )
 
 

@@ -158,7 +158,7 @@ async def _answer(work: Callable[[], str | tuple[str, int]], back: str = "") -> 
         again = f"{_AGAIN_S}; url={back}" if back else _AGAIN_S
         made, headers = views.being_made(error, back), HEADERS | {"Refresh": again}
     except (NotReadyError, EmptyHistoryError) as error:
-        made = views.notice("Nothing to show yet", str(error))
+        made = views.nothing_yet(str(error))
     except UnknownLeadError as error:
         made = views.notice("No such lead", str(error), bad=True), 404
     except ConflictError as error:

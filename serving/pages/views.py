@@ -243,6 +243,7 @@ def being_made(error: BeingMadeError, back: str) -> str:
             "one is made.",
             "This page looks again by itself every few seconds.",
         ),
+        "steps": (),
         "bad": False,
         "again": True,
     }
@@ -251,15 +252,28 @@ def being_made(error: BeingMadeError, back: str) -> str:
 
 def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> str:
     """Render a page with one message."""
-    data: dict[str, Any] = {
-        "title": title,
-        "message": message,
-        "back": back,
-        "more": (),
-        "bad": bad,
-        "again": False,
-    }
-    return render("notice", data, LINKS)
+    return _notice(title, message, back=back, bad=bad)
+
+
+def nothing_yet(message: str) -> str:
+    """Render what is shown before there are leads and a model: what is missing, and the way."""
+    more = (
+        "Three commands lead here; whoever runs smarketing for you types them. `smarketing demo` "
+        "goes the whole way on a sample company, to look around first.",
+    )
+    return _notice("Nothing to show yet", message, more=more, steps=_STEPS)
+
+
+_STEPS = (
+    ("smarketing ingest SOURCE", "takes in what marketing and sales did, from a CRM or files;"),
+    ("smarketing train", "learns from it which leads convert, and says how right that is;"),
+    ("smarketing promote", "lets the model serve: from then on the queue is here."),
+)
+
+
+def _notice(title: str, message: str, **more: Any) -> str:
+    usual = {"back": "/", "more": (), "steps": (), "bad": False, "again": False}
+    return render("notice", {**usual, "title": title, "message": message, **more}, LINKS)
 
 
 PAGES: Mapping[str, Callable[[Desk, Query], str]] = {

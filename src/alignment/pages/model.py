@@ -80,7 +80,9 @@ def checks(
     """
     found = []
     if model is None:
-        found.append(Check("Champion", "bad", problem or "no model serves yet: smarketing promote"))
+        found.append(
+            Check("Champion", "bad", problem or "no model serves yet: `smarketing promote`")
+        )
     else:
         state = "look" if problem or model.kind == "prior" else "good"
         found.append(Check("Champion", state, problem or model.message))
@@ -91,9 +93,9 @@ def checks(
             words = f"it has learned from a history up to {ago}"
             found.append(Check("Age of the model", "good" if days < 100 else "look", words))
     if history is None and leads:
-        return [*found, Check("History", "good", f"it holds {leads:,} leads")]
+        return [*found, Check("History", "good", f"it holds {leads:,} lead{'s' * (leads != 1)}")]
     if history is None or history.leads.empty:
-        found.append(Check("History", "bad", "there are no leads yet: smarketing ingest SOURCE"))
+        found.append(Check("History", "bad", "there are no leads yet: `smarketing ingest SOURCE`"))
         return found
     for name, words in (
         ("engagements", "engagement"),

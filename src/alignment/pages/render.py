@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from alignment.pages.parts import numeric
 
@@ -19,6 +21,19 @@ PAGES = (
     ("model", "Model"),
     ("health", "Health"),
 )
+_CODE = re.compile("`([^`]+)`")
+
+
+def typed(text: str) -> Markup:
+    """Return a message in which what is to be typed stands out."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped
+
+
+def sentence(text: str) -> Markup:
+    """Return a message as a sentence that begins with a capital."""
+    return typed(text[:1].upper() + text[1:])
+
+
 _templates = Environment(
     loader=PackageLoader("alignment.pages", "templates"),
     autoescape=True,
@@ -26,7 +41,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters["numeric"] = numeric
+_templates.filters.update(numeric=numeric, sentence=sentence, typed=typed)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from alignment.pages import parts
+from alignment.pages.render import sentence, typed
 
 NOW = pd.Timestamp("2025-03-01T12:00:00Z")
 
@@ -73,3 +74,9 @@ def test_columns_of_figures_are_told_from_words():
         ["b", "< 0.1\u00a0%", "1.2 M", "4", "-2.1 points"],
     ]
     assert parts.numeric(rows) == [False, True, True, False, True]
+
+
+def test_what_is_typed_stands_out_and_nothing_else_becomes_markup():
+    assert typed("run `a <b>`, then `c`") == "run <code>a &lt;b&gt;</code>, then <code>c</code>"
+    assert sentence("no `x` & <script>") == "No <code>x</code> &amp; &lt;script&gt;"
+    assert sentence("") == ""

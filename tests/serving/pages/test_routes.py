@@ -265,6 +265,15 @@ def test_without_history_every_json_says_so(fresh):
         assert "no leads yet" in answer.json()["message"]
 
 
+def test_without_history_a_page_tells_the_way(fresh):
+    page = fresh.get("/").text
+    assert "Nothing to show yet" in page
+    steps = re.findall(r"<li><code>(.+?)</code>", page)
+    assert steps == ["smarketing ingest SOURCE", "smarketing train", "smarketing promote"]
+    assert 'href="/pages/health"' in page
+    assert "`" not in page
+
+
 def test_a_lead_page_tells_both_teams_touches_and_why_the_score_moved(client):
     best = client.get("/queue?limit=1").json()["leads"][0]["lead_id"]
     page = client.get(f"/pages/lead/{best}").text
