@@ -236,7 +236,7 @@ def being_made(error: BeingMadeError, back: str) -> str:
     begun = f"It was begun {error.since_s:.0f} seconds ago. " if error.since_s >= 2 else ""
     data: dict[str, Any] = {
         "title": "One moment",
-        "message": f"{error.words[:1].upper()}{error.words[1:]} for the first time.",
+        "message": f"{_capital(error.words)} for the first time.",
         "back": back,
         "more": (
             f"{begun}With many leads that takes a while. Later the last one is shown while a new "
@@ -261,7 +261,7 @@ def nothing_yet(message: str) -> str:
         "Three commands lead here; whoever runs smarketing for you types them. `smarketing demo` "
         "goes the whole way on a sample company, to look around first.",
     )
-    return _notice("Nothing to show yet", message, more=more, steps=_STEPS)
+    return _notice("Nothing to show yet", _capital(message), more=more, steps=_STEPS)
 
 
 _STEPS = (
@@ -269,6 +269,10 @@ _STEPS = (
     ("smarketing train", "learns from it which leads convert, and says how right that is;"),
     ("smarketing promote", "lets the model serve: from then on the queue is here."),
 )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _notice(title: str, message: str, **more: Any) -> str:

@@ -29,11 +29,6 @@ def typed(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped
 
 
-def sentence(text: str) -> Markup:
-    """Return a message as a sentence that begins with a capital."""
-    return typed(text[:1].upper() + text[1:])
-
-
 _templates = Environment(
     loader=PackageLoader("alignment.pages", "templates"),
     autoescape=True,
@@ -41,7 +36,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(numeric=numeric, sentence=sentence, typed=typed)
+_templates.filters.update(numeric=numeric, typed=typed)
 
 
 @dataclass(frozen=True)
