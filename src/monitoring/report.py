@@ -80,7 +80,7 @@ def monitor(
     as_of: pd.Timestamp,
     *,
     reference_weeks: int = 26,
-    alarms_a_year: float = 1.0,
+    alarms_a_year: float = 2.0,
 ) -> Report:
     """Look at the newest three weeks against the weeks before.
 
