@@ -16,6 +16,8 @@ from monitoring.words import WORDS, Severity
 _ORDER = {"urgent": 0, "warning": 1, "notice": 2}
 _HALVED, _DOUBLED = 0.4, 2.5
 _SOON = pd.Timedelta(days=3)
+_FOR_VERDICTS = 0.8
+"""Of the false alarms that are accepted."""
 _POORER = 0.7
 _TWICE, _FEW_ROWS = 0.25, 20
 _PARTS = ("channel", "kind", "source", "campaign")
@@ -80,7 +82,7 @@ def monitor(
     as_of: pd.Timestamp,
     *,
     reference_weeks: int = 26,
-    alarms_a_year: float = 2.0,
+    alarms_a_year: float = 2.5,
 ) -> Report:
     """Look at the newest three weeks against the weeks before.
 
@@ -90,8 +92,9 @@ def monitor(
     as_of : end of the newest week, exclusive.
     reference_weeks : how many weeks before the newest three to compare with; fewer where the
         history begins later.
-    alarms_a_year : false alarms accepted in a year of weekly runs. Half of them are for the
-        verdicts of sales: they are few, come slowly, and most depends on them.
+    alarms_a_year : false alarms accepted in a year of weekly runs, at most: the bound counts
+        every look as if it were independent. Four fifths of them are for the verdicts of sales:
+        they are few, come slowly, and most depends on them.
 
     Raises
     ------
@@ -101,18 +104,21 @@ def monitor(
         raise ValueError("reference_weeks must be at least 8 and alarms_a_year above 0")
     known = history.known_before(as_of)
     calendar = Calendar(as_of, _weeks(known, as_of, reference_weeks) + max(LOOKS))
-    watched = list(arrivals(known, calendar)), list(verdicts(known, calendar))
+    watched = {
+        1 - _FOR_VERDICTS: list(arrivals(known, calendar)),
+        _FOR_VERDICTS: list(verdicts(known, calendar)),
+    }
     found = [
         each
-        for signals in watched
-        for each in _explained(signals, level(alarms_a_year / len(watched), len(signals)))
+        for share, signals in watched.items()
+        for each in _explained(signals, level(alarms_a_year * share, len(signals)))
     ]
     alerts = [_told(each, known, calendar) for each in found]
     if calendar.weeks - max(LOOKS) >= LEAST_REFERENCE:
         alerts += _volume_alerts(known, calendar) + _silent(known, calendar)
         alerts += _twice(known, calendar)
     alerts.sort(key=lambda alert: _ORDER[alert.severity])
-    count = sum(len(signals) for signals in watched)
+    count = sum(len(signals) for signals in watched.values())
     return Report(as_of, tuple(alerts), count, calendar.weeks - max(LOOKS))
 
 

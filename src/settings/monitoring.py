@@ -12,7 +12,7 @@ class MonitoringSettings(BaseModel):
 
     reference_weeks: int = Field(26, ge=8, le=260, description="weeks to compare with")
     alarms_a_year: float = Field(
-        2.0, gt=0, le=52, description="false alarms a year; half for the verdicts of sales"
+        2.5, gt=0, le=52, description="false alarms a year at most; most for verdicts of sales"
     )
 
 
