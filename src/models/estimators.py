@@ -254,6 +254,7 @@ class SmallBoosting(Binary):
             "bagging_fraction": self.row_share,
             "bagging_freq": 1,
             "max_bin": 63,
+            "max_cat_to_onehot": 64,
             "feature_pre_filter": False,
             "seed": self.seed,
             "deterministic": True,
