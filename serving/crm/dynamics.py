@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from delivery.targets import predictive_score
+from delivery.crms import predictive_score
 from serving.contract import LeadScore
 from serving.errors import RequestError
 

@@ -16,10 +16,10 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pandas as pd
 
+from delivery.crms import TARGETS
 from delivery.outbox import WAITING, Hold, Item, Outbox
 from delivery.overdue import Overdue
 from delivery.target import Target
-from delivery.targets import TARGETS
 from delivery.tokens import TokenError
 from settings.crm import CrmSettings
 

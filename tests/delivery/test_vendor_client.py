@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery import deliver
+from delivery.crms import HubSpot
 from delivery.outbox import Item
-from delivery.targets import HubSpot
 from serving.crm.hubspot import signature
 from settings.crm import CrmSettings
 from tests.delivery.test_sender import Clock
