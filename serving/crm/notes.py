@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from sqlalchemy import Engine
 
 from delivery import Outbox
 
-Asked = dict[str, dict[str, Mapping[str, Any]]]
-"""Payloads by CRM and record."""
+Note = dict[str, Any]
+"""``target``, ``record`` and ``payload`` of what is to be scored: a line of a file."""
 
 
 class Notes:
@@ -39,7 +39,7 @@ class Notes:
         self._outbox = Outbox(engine)
         path = engine.url.database if engine.dialect.name == "sqlite" else None
         self._folder = None if path is None else Path(f"{path}-notes")
-        self._waiting: deque[tuple[str, str, Mapping[str, Any]]] = deque()
+        self._waiting: deque[Note] = deque()
         # A thread of its own: those that score may all be at work.
         self._thread = ThreadPoolExecutor(1, "notes")
 
@@ -51,7 +51,7 @@ class Notes:
         OSError : the file beside the database cannot be written.
         SQLAlchemyError : the outbox cannot be written.
         """
-        self._waiting.append((target, record, payload))
+        self._waiting.append({"target": target, "record": record, "payload": dict(payload)})
         await asyncio.get_running_loop().run_in_executor(self._thread, self._write_down)
 
     def _write_down(self) -> None:
@@ -59,20 +59,21 @@ class Notes:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not batch:
             return
-        asked: Asked = {}
-        for target, record, payload in batch:
-            asked.setdefault(target, {})[record] = dict(payload)
         try:
             if self._folder is None:
-                self._put(asked)
+                self._put(batch)
             else:
-                _write(self._folder, json.dumps(asked).encode())
+                _write(self._folder, b"".join(map(_line, batch)))
         except BaseException:
             # Others wait for their notes in this batch: theirs is the next try.
             self._waiting.extendleft(reversed(batch))
             raise
 
-    def _put(self, asked: Asked) -> None:
+    def _put(self, notes: Sequence[Note]) -> None:
+        """Put notes into the outbox, a transaction for each CRM."""
+        asked: dict[str, dict[str, Any]] = {}
+        for note in notes:
+            asked.setdefault(note["target"], {})[note["record"]] = note["payload"]
         for target, payloads in asked.items():
             self._outbox.ask(target, payloads)
 
@@ -81,12 +82,16 @@ class Notes:
         files = [] if self._folder is None else sorted(self._folder.glob("*.json"))
         for file in files:
             try:
-                found = json.loads(file.read_bytes())
+                found = [json.loads(line) for line in file.read_bytes().splitlines()]
             except FileNotFoundError:
                 continue  # another process has just moved it
             self._put(found)
             file.unlink(missing_ok=True)
         return len(files)
+
+
+def _line(note: Note) -> bytes:
+    return json.dumps(note).encode() + b"\n"
 
 
 def _write(folder: Path, content: bytes) -> None:
