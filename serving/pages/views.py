@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from alignment.pages import drivers, funnel, goals, lead, model, render, served_links, today
 from alignment.pages.movement import Focus
@@ -234,25 +233,38 @@ def being_made(error: BeingMadeError, back: str) -> str:
     back : where it will be; the same address where empty.
     """
     begun = f"It was begun {error.since_s:.0f} seconds ago. " if error.since_s >= 2 else ""
-    data: dict[str, Any] = {
-        "title": "One moment",
-        "message": f"{_capital(error.words)} for the first time.",
-        "back": back,
-        "more": (
-            f"{begun}With many leads that takes a while. Later the last one is shown while a new "
-            "one is made.",
-            "This page looks again by itself every few seconds.",
-        ),
-        "steps": (),
-        "bad": False,
-        "again": True,
-    }
-    return render("notice", data, LINKS)
+    more = (
+        f"{begun}With many leads that takes a while. Later the last one is shown while a new "
+        "one is made.",
+        "This page looks again by itself every few seconds.",
+    )
+    words = f"{_capital(error.words)} for the first time."
+    return notice("One moment", words, back=back, more=more, again=True)
 
 
-def notice(title: str, message: str, *, back: str = "/", bad: bool = False) -> str:
-    """Render a page with one message."""
-    return _notice(title, message, back=back, bad=bad)
+def notice(
+    title: str,
+    message: str,
+    *,
+    back: str = "/",
+    bad: bool = False,
+    more: Sequence[str] = (),
+    steps: Sequence[tuple[str, str]] = (),
+    again: bool = False,
+) -> str:
+    """Render a page with one message.
+
+    Parameters
+    ----------
+    title, message : what it says; what stands between backticks is to be typed.
+    back : where its link leads.
+    bad : something went wrong.
+    more : further paragraphs.
+    steps : commands to type, each with what it does, in place of the link.
+    again : the link looks again.
+    """
+    data = {"title": title, "message": message, "back": back, "bad": bad, "more": more}
+    return render("notice", {**data, "steps": steps, "again": again}, LINKS)
 
 
 def nothing_yet(message: str) -> str:
@@ -261,7 +273,7 @@ def nothing_yet(message: str) -> str:
         "Three commands lead here; whoever runs smarketing for you types them. `smarketing demo` "
         "goes the whole way on a sample company, to look around first.",
     )
-    return _notice("Nothing to show yet", _capital(message), more=more, steps=_STEPS)
+    return notice("Nothing to show yet", _capital(message), more=more, steps=_STEPS)
 
 
 _STEPS = (
@@ -273,11 +285,6 @@ _STEPS = (
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _notice(title: str, message: str, **more: Any) -> str:
-    usual = {"back": "/", "more": (), "steps": (), "bad": False, "again": False}
-    return render("notice", {**usual, "title": title, "message": message, **more}, LINKS)
 
 
 PAGES: Mapping[str, Callable[[Desk, Query], str]] = {
