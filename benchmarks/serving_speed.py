@@ -10,39 +10,18 @@ hundred engagements from the store first. Bodies rotate, so that no cache flatte
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 from parts.load import Figures, load, request
+from parts.served import ROTATED, Table, bodies, publish
 from parts.serving_installation import Installation, attributes, make_history, wait_for
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 HERE = Path(__file__).resolve().parent
 LEADS = 1500
-ROTATED = 200
-
-
-def bodies(made: Installation, top: int) -> list[bytes]:
-    """Return requests that describe a lead by its sixty fields."""
-    return [
-        request(
-            "/score",
-            orjson.dumps(
-                {
-                    "leads": [
-                        {"lead_id": f"new{row}", "attributes": attributes(made.history, row)}
-                    ],
-                    "top_reasons": top,
-                }
-            ),
-        )
-        for row in range(ROTATED)
-    ]
 
 
 def by_id(made: Installation, top: int) -> list[bytes]:
@@ -87,10 +66,10 @@ def check(figures: Figures) -> int:
     return sum(count for status, count in figures.statuses.items() if status != 200)
 
 
-def run(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
+def run(folder: Path, seconds: float) -> Table:
     """Measure every server, one after the other."""
     made = Installation(folder, make_history(LEADS))
-    found: dict[str, dict[str, float]] = {}
+    found: Table = {}
     bare = ("-m", "uvicorn", "bare_app:app", "--port", "PORT", "--no-access-log")
     path = os.pathsep.join([str(HERE / "parts"), os.environ.get("PYTHONPATH", "")])
     parts = {"BENCH_MODEL": str(made.folder_of_model), "PYTHONPATH": path}
@@ -112,7 +91,7 @@ def run(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
     return found
 
 
-def table(found: dict[str, dict[str, float]]) -> str:
+def table(found: Table) -> str:
     """Return the figures as a table of Markdown."""
     names = list(next(iter(found.values())))
     lines = [f"| server | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
@@ -123,7 +102,7 @@ def table(found: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def page(found: dict[str, dict[str, float]]) -> str:
+def page(found: Table) -> str:
     """Return the page for the documentation."""
     bare, ours = found["bare uvicorn and the model"], found["smarketing, from the body"]
     theirs, told = found["mlflow models serve"], found["smarketing, with five reasons"]
@@ -150,19 +129,5 @@ def page(found: dict[str, dict[str, float]]) -> str:
 """
 
 
-def main() -> None:
-    """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--write-docs", action="store_true")
-    options, _ = parser.parse_known_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), options.seconds)
-    print(page(found))
-    if options.write_docs:
-        DOCS.mkdir(exist_ok=True)
-        (DOCS / "serving.md").write_text(page(found), "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    publish(__doc__, 3.0, run, page, "serving.md")

@@ -11,14 +11,12 @@ locked; and beside these from the first second after a start, while all pages ar
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import math
 import os
 import platform
 import sqlite3
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -30,9 +28,9 @@ from typing import Any
 
 import orjson
 from parts.load import Figures, callers, request
-from parts.serving_installation import Installation, attributes, make_history, wait_for
+from parts.served import Table, bodies, publish
+from parts.serving_installation import Installation, make_history, wait_for
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 KEY = "a key for the benchmark"
 LEADS = 1500
 EVERY_S = 0.05
@@ -117,22 +115,14 @@ def locked(database: Path) -> Iterator[None]:
         connection.close()
 
 
-def run(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
+def run(folder: Path, seconds: float) -> Table:
     """Measure all four."""
     made, odoo = Installation(folder, make_history(LEADS)), Odoo()
-    scores = [
-        request(
-            "/score",
-            orjson.dumps(
-                {"leads": [{"lead_id": f"new{row}", "attributes": attributes(made.history, row)}]}
-            ),
-        )
-        for row in range(200)
-    ]
+    scores = bodies(made)
     ids = iter(made.history.leads["lead_id"])
     keys = {"SMARKETING_CRM__ODOO_KEY": KEY, "SMARKETING_CRM__ODOO_URL": odoo.url}
     launch = ("-m", "serving.launch", "--port", "PORT")
-    found: dict[str, dict[str, float]] = {}
+    found: Table = {}
     sent: list[str] = []
 
     def keep(name: str, figures: Figures, told: list[str], beside: Figures | None = None) -> None:
@@ -164,7 +154,7 @@ def run(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
     return found
 
 
-def page(found: dict[str, dict[str, float]]) -> str:
+def page(found: Table) -> str:
     """Return the page for the documentation."""
     written = found.pop("lost")
     names = list(next(iter(found.values())))
@@ -185,19 +175,5 @@ none takes longer than a second, and that every record has its score written bac
 """
 
 
-def main() -> None:
-    """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--write-docs", action="store_true")
-    options, _ = parser.parse_known_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), options.seconds)
-    told = page(found)
-    print(told)
-    if options.write_docs:
-        (DOCS / "webhook.md").write_text(told, "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    publish(__doc__, 8.0, run, page, "webhook.md")
