@@ -104,21 +104,16 @@ def monitor(
         raise ValueError("reference_weeks must be at least 8 and alarms_a_year above 0")
     known = history.known_before(as_of)
     calendar = Calendar(as_of, _weeks(known, as_of, reference_weeks) + max(LOOKS))
-    watched = {
-        1 - _FOR_VERDICTS: list(arrivals(known, calendar)),
-        _FOR_VERDICTS: list(verdicts(known, calendar)),
-    }
-    found = [
-        each
-        for share, signals in watched.items()
-        for each in _explained(signals, level(alarms_a_year * share, len(signals)))
-    ]
+    of_feeds, of_sales = list(arrivals(known, calendar)), list(verdicts(known, calendar))
+    for_sales = alarms_a_year * _FOR_VERDICTS
+    found = _explained(of_feeds, level(alarms_a_year - for_sales, len(of_feeds)))
+    found += _explained(of_sales, level(for_sales, len(of_sales)))
     alerts = [_told(each, known, calendar) for each in found]
     if calendar.weeks - max(LOOKS) >= LEAST_REFERENCE:
         alerts += _volume_alerts(known, calendar) + _silent(known, calendar)
         alerts += _twice(known, calendar)
     alerts.sort(key=lambda alert: _ORDER[alert.severity])
-    count = sum(len(signals) for signals in watched.values())
+    count = len(of_feeds) + len(of_sales)
     return Report(as_of, tuple(alerts), count, calendar.weeks - max(LOOKS))
 
 
