@@ -26,7 +26,7 @@ from parts.serving_installation import NOW, make_history
 from features import FeatureEngine, build_training_set, default_features
 from history import History
 from models import ConversionModel, score
-from models.estimators import SmallBoosting
+from models.boosting import SmallBoosting
 from models.fitting import fit_model
 from models.folds import Fitting, forecast_folds, forecast_rows
 from models.recipe import Recipe

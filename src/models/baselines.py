@@ -14,7 +14,7 @@ from scipy.special import expit
 from features.declaration import Feature
 from models.calibration import Platt, fit_platt
 from models.encoding import FeatureEncoder
-from models.estimators import LogisticModel
+from models.logistic import LogisticModel
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,10 +15,13 @@ from scipy.special import expit, logit
 from scipy.stats import beta
 
 from features.declaration import Feature
+from models.additive import Additive
+from models.boosting import SmallBoosting
 from models.calibration import Calibrator, Platt, calibrator_from_state
 from models.encoding import encode, encode_lines
 from models.errors import ModelError
-from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
+from models.logistic import LogisticModel
+from models.mixture import LogitBlend
 from models.plugged import PluggedModel
 from models.storage import read_state, write_state
 

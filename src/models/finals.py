@@ -17,7 +17,6 @@ from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
-from models.calibration import fit_platt
 from models.folds import (
     Fitting,
     Fold,
@@ -81,11 +80,12 @@ def play_off(
 
 
 def has_signal(unseen: Forecasts) -> bool:
-    """Tell whether forecasts of unseen snapshots are better than one rate for all of them.
+    """Tell whether leads that were forecast higher than others converted more often.
 
-    Better by one standard error: of forecasts that know nothing, few come so far by luck, and where
-    there is something to know, the gate asks for two before a model serves. Both may know the rate
-    that came: a rate that moved is no want of signal.
+    The score test of a slope of nought, whole accounts taken together: forecast and outcome go
+    together by more than two standard errors. What is asked is whether there is something to know,
+    not whether the forecasts are good already: overconfident ones lose more than one rate for all
+    would, and yet know who is likelier. The gate judges what they lose.
 
     Parameters
     ----------
@@ -95,11 +95,8 @@ def has_signal(unseen: Forecasts) -> bool:
     labels = unseen.labels
     if min(labels.sum(), len(labels) - labels.sum()) < _FEWEST_TO_TELL:
         return True
-    level = fit_platt(unseen.log_odds, labels, slope_sd=0.0)
-    ours = log_losses(expit(level.calibrate(unseen.log_odds)), labels)
-    same = log_losses(np.full(len(labels), labels.mean()), labels)
-    gain = same - ours
-    return bool(gain.sum() > standard_error(gain, unseen.groups))
+    together = (unseen.log_odds - unseen.log_odds.mean()) * (labels - labels.mean())
+    return bool(together.sum() > ERRORS * standard_error(together, unseen.groups))
 
 
 def challenge(

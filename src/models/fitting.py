@@ -14,9 +14,9 @@ import sklearn
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
+from models.additive import Additive
 from models.calibration import FITTERS, Choice, choose_calibration, fit_platt
 from models.conversion import ConversionModel, HorizonModel, Prior
-from models.estimators import Additive
 from models.folds import Fitting, Forecasts, directions, encoder_for
 from models.hazard import Contest, person_periods
 from models.recipe import Buildable

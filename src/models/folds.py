@@ -51,6 +51,12 @@ class Fold:
     groups: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
     leads: npt.NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
 
+    @property
+    def most_levels(self) -> int:
+        """Return how many levels the category with the most of them has, nought without any."""
+        codes = self.X[:, list(self.categorical)]
+        return int(np.nanmax(codes, initial=-1)) + 1
+
 
 class FoldRows(NamedTuple):
     """A fold's number, and the positions of the rows it learns from and of those it forecasts."""

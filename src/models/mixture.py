@@ -8,7 +8,7 @@ no more than a `LogitBlend` or a `SmallBoosting`, however many parts were mixed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,67 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from models.estimators import Binary, LogisticModel, LogitBlend, SmallBoosting
+from models.additive import Binary
+from models.boosting import SmallBoosting
+from models.logistic import LogisticModel
 
 Floats = npt.NDArray[np.float64]
 Part = LogisticModel | SmallBoosting
 _VALUES = re.compile(r"^(leaf_value|internal_value)=(.*)$", re.MULTILINE)
+
+
+class LogitBlend(Binary):
+    """The weighted mean of the log-odds of a logistic regression and a small boosting.
+
+    Parameters
+    ----------
+    linear : the logistic part; its defaults where None.
+    boosting : the boosted part; its defaults where None.
+    weight : of the boosted part, between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        linear: LogisticModel | None = None,
+        boosting: SmallBoosting | None = None,
+        weight: float = 0.5,
+    ) -> None:
+        self.linear = linear
+        self.boosting = boosting
+        self.weight = weight
+
+    def _fit(self, X: Floats, y: Floats) -> None:
+        linear = LogisticModel() if self.linear is None else self.linear
+        boosting = SmallBoosting() if self.boosting is None else self.boosting
+        self.linear_ = LogisticModel(**linear.get_params()).fit(X, y)
+        self.boosting_ = SmallBoosting(**boosting.get_params()).fit(X, y)
+
+    def log_odds(self, X: Floats) -> Floats:
+        """Return the log-odds of the second class, shape (rows,), without checks."""
+        linear, boosted = self.linear_.log_odds(X), self.boosting_.log_odds(X)
+        return (1.0 - self.weight) * linear + self.weight * boosted
+
+    def _contributions(self, X: Floats) -> Floats:
+        linear, boosted = self.linear_._contributions(X), self.boosting_._contributions(X)
+        return (1.0 - self.weight) * linear + self.weight * boosted
+
+    def state(self) -> dict[str, Any]:
+        """Return everything needed to predict."""
+        return {
+            "kind": "blend",
+            "weight": self.weight,
+            "linear": self.linear_.state(),
+            "boosting": self.boosting_.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> LogitBlend:
+        """Rebuild a fitted model from its `state`."""
+        linear = LogisticModel.from_state(state["linear"])
+        boosting = SmallBoosting.from_state(state["boosting"])
+        model = cls(linear, boosting, state["weight"])
+        model.linear_, model.boosting_ = linear, boosting
+        return model._restored(linear.n_features_in_)
 
 
 class LogitMixture(Binary):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,12 @@ class FoldObjective:
         self.train = blank.dataset(fold.X, fold.y)
         self.test = blank.dataset(fold.X_test, fold.y_test, self.train)
 
+    @cached_property
+    def gain_shares(self) -> Floats:
+        """What each column gained in the first look that all trials with a focus share."""
+        blank = Recipe().boosting(self.fold.categorical, self.ways, self.seed)
+        return blank.gain_shares(self.train, len(self.fold.y))
+
     def losses(self, recipe: Recipe) -> Floats:
         """Return the log loss for each number of rounds, one entry for a logistic regression."""
         fold = self.fold
@@ -47,8 +55,9 @@ class FoldObjective:
         """Log-odds of a fold's test rows after each stride of rounds; the last one repeats."""
         fold = self.fold
         boosting = recipe.boosting(fold.categorical, self.ways, self.seed)
+        shares = self.gain_shares if recipe.focus else None
         booster = lgb.train(
-            boosting.parameters(len(fold.y)) | {"metric": "binary_logloss"},
+            boosting.parameters(len(fold.y), shares) | {"metric": "binary_logloss"},
             self.train,
             recipe.rounds,
             valid_sets=[self.test],

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, Self
 
-from models.estimators import Additive, LogisticModel, LogitBlend, SmallBoosting
-from models.mixture import LogitMixture
+from models.additive import Additive
+from models.boosting import SmallBoosting
+from models.logistic import LogisticModel
+from models.mixture import LogitBlend, LogitMixture
 
 Kind = Literal["logistic", "boosting", "blend"]
 
@@ -54,19 +56,22 @@ class Recipe:
     ----------
     kind : ``logistic``, ``boosting`` or a ``blend`` of both.
     C : inverse strength of the logistic penalty.
-    rounds, learning_rate, leaves, min_rows, l2, feature_share : as for `SmallBoosting`.
+    focus : of either part, as for `LogisticModel` and `SmallBoosting`.
+    rounds, learning_rate, leaves, min_rows, l2, feature_share, grouped : as for `SmallBoosting`.
     monotone : whether declared directions bind the boosted part.
     weight : of the boosted part in a blend.
     """
 
     kind: Kind = "blend"
     C: float = 0.01
+    focus: float = 0.0
     rounds: int = 200
     learning_rate: float = 0.05
     leaves: int = 7
     min_rows: int = 50
     l2: float = 20.0
     feature_share: float = 0.5
+    grouped: bool = False
     monotone: bool = False
     weight: float = 0.5
 
@@ -78,7 +83,7 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data, without what its kind does not use."""
         unused = {
-            "logistic": set(asdict(self)) - {"kind", "C"},
+            "logistic": set(asdict(self)) - {"kind", "C", "focus"},
             "boosting": {"C", "weight"},
             "blend": set(),
         }[self.kind]
@@ -86,7 +91,7 @@ class Recipe:
 
     def linear(self, categorical: Sequence[int]) -> LogisticModel:
         """Return the logistic part, not fitted."""
-        return LogisticModel(C=self.C, categorical=tuple(categorical))
+        return LogisticModel(self.C, tuple(categorical), self.focus)
 
     def boosting(
         self, categorical: Sequence[int], directions: Sequence[int], seed: int
@@ -101,6 +106,8 @@ class Recipe:
             feature_share=self.feature_share,
             monotone=tuple(directions) if self.monotone else (),
             categorical=tuple(categorical),
+            focus=self.focus,
+            grouped=self.grouped,
             seed=seed,
         )
 

@@ -14,6 +14,7 @@ import optuna
 import pandas as pd
 
 from features.training_set import TrainingSet
+from models.boosting import FEW_LEVELS
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
@@ -33,9 +34,16 @@ from models.learning import learning_curve
 from models.objective import FoldObjective, most_rounds, stride
 from models.plugged import PluggedRecipe
 from models.recipe import Buildable, Kind, Recipe
-from models.space import FIRST_TRIALS, KINDS, SIZES, suggest
+from models.space import FIRST_TRIALS, KINDS, SIZES, sort_of, suggest
 from models.splits import Holdout, Mask, forward_holdout
-from models.trials import IMPORTANCE, best_recipe, complete, parameter_importance, trial_frame
+from models.trials import (
+    IMPORTANCE,
+    MedianOfItsSort,
+    best_recipe,
+    complete,
+    parameter_importance,
+    trial_frame,
+)
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, float], None]
@@ -246,6 +254,7 @@ class _Search:
     ) -> None:
         self.objectives = [FoldObjective(fold, ways, fitting.seed) for fold in folds]
         self.ways, self.fitting, self.kinds = ways, fitting, kinds
+        self.grouping = any(fold.most_levels > FEW_LEVELS for fold in folds)
 
     def run(
         self,
@@ -264,7 +273,7 @@ class _Search:
                 storage=storage,
                 load_if_exists=True,
                 sampler=optuna.samplers.TPESampler(seed=self.fitting.seed, n_startup_trials=8),
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+                pruner=MedianOfItsSort(),
             )
             if not study.trials:
                 for first in FIRST_TRIALS:
@@ -286,15 +295,15 @@ class _Search:
         None where no trial had a linear, or none a boosted part.
         """
         tried = complete(study)
-        linear = best_recipe(tried, "logistic")
-        sizes = [[t for t in tried if t.params.get("leaves") in size] for size in SIZES]
-        boosted = [best_recipe(each, "boosting") for each in sizes]
+        linear = best_recipe([t for t in tried if sort_of(t) == "logistic"])
+        boosted = [best_recipe([t for t in tried if sort_of(t) == size]) for size in SIZES]
         found = [each for each in boosted if each is not None]
         return (linear, found) if linear is not None and found else None
 
     def objective(self, trial: optuna.Trial) -> float:
         """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        recipe = Recipe.from_parameters(suggest(trial, self.kinds, bound=any(self.ways)))
+        drawn = suggest(trial, self.kinds, bound=any(self.ways), grouping=self.grouping)
+        recipe = Recipe.from_parameters(drawn)
         recipe = replace(recipe, rounds=most_rounds(recipe))
         curves: list[Floats] = []
         for step, fold in enumerate(self.objectives):

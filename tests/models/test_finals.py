@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from models.finals import LEAST_WEIGHT, play_off
-from models.folds import Fitting
+from models.finals import LEAST_WEIGHT, has_signal, play_off
+from models.folds import Fitting, Forecasts
 from models.recipe import Mixture, Recipe
 
 FITTING = Fitting(folds=3, workers=1)
@@ -41,3 +42,25 @@ def test_one_worker_or_two_weigh_alike(training_set):
         play_off(known, horizon, LINEAR, [BOOSTED], replace(FITTING, workers=n)) for n in (1, 2)
     )
     assert one == two
+
+
+class TestSignal:
+    def forecasts(self, knows, scale=1.0, rows=4000):
+        rng = np.random.default_rng(5)
+        truth = rng.normal(size=rows) * 0.4
+        labels = (rng.random(rows) < 1 / (1 + np.exp(2.5 - truth))).astype(float)
+        log_odds = -2.5 + scale * (truth if knows else rng.normal(size=rows) * 0.4)
+        return Forecasts(log_odds, labels, np.arange(rows).astype(str).astype(object))
+
+    def test_is_there_when_higher_forecasts_convert_more_often(self):
+        assert has_signal(self.forecasts(knows=True))
+
+    def test_is_there_however_overconfident_the_forecasts_are(self):
+        assert has_signal(self.forecasts(knows=True, scale=5.0))
+
+    @pytest.mark.parametrize("scale", [0.0, 1.0, 5.0, -1.0])
+    def test_is_not_there_when_they_do_not(self, scale):
+        assert not has_signal(self.forecasts(knows=scale < 0, scale=scale))
+
+    def test_cannot_be_denied_with_few_conversions(self):
+        assert has_signal(self.forecasts(knows=False, rows=400))

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from models.boosting import SmallBoosting
 from models.conversion import HorizonModel
-from models.estimators import LogisticModel, LogitBlend, SmallBoosting
-from models.mixture import LogitMixture, folded, merged
+from models.logistic import LogisticModel
+from models.mixture import LogitBlend, LogitMixture, folded, merged
 
 STUMPS = SmallBoosting(rounds=30, leaves=2, categorical=(4,))
 TREES = SmallBoosting(rounds=20, leaves=6, learning_rate=0.1, categorical=(4,))

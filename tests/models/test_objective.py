@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,12 +17,13 @@ def setting(training_set):
 
 
 @pytest.mark.parametrize("kind", ["logistic", "boosting"])
-def test_the_best_entry_is_what_the_recipe_really_reaches(setting, kind):
+@pytest.mark.parametrize("focus", [0.0, 1.0])
+def test_the_best_entry_is_what_the_recipe_really_reaches(setting, kind, focus):
     fold, ways = setting
-    recipe = Recipe(kind=kind, learning_rate=0.1, rounds=200)
+    recipe = Recipe(kind=kind, learning_rate=0.1, rounds=200, focus=focus)
     losses = FoldObjective(fold, ways, seed=7).losses(recipe)
     place = 3 if kind != "logistic" else 0
-    made = Recipe(kind=kind, learning_rate=0.1, rounds=4 * stride(recipe))
+    made = replace(recipe, rounds=4 * stride(recipe))
     model = made.estimator(fold.categorical, ways, seed=7).fit(fold.X, fold.y)
     p = model.predict_proba(fold.X_test)[:, 1]
     assert losses[place] == pytest.approx(log_losses(p, fold.y_test).mean(), abs=1e-9)

@@ -1,7 +1,8 @@
 import pytest
 
-from models.estimators import LogisticModel, LogitBlend, SmallBoosting
-from models.mixture import LogitMixture
+from models.boosting import SmallBoosting
+from models.logistic import LogisticModel
+from models.mixture import LogitBlend, LogitMixture
 from models.recipe import Mixture, Recipe
 
 

@@ -4,7 +4,9 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.estimators import LogisticModel, LogitBlend, SmallBoosting
+from models.boosting import SmallBoosting
+from models.logistic import LogisticModel
+from models.mixture import LogitBlend
 
 MODELS = [LogisticModel(), SmallBoosting(rounds=60), LogitBlend(boosting=SmallBoosting(rounds=60))]
 
@@ -72,3 +74,48 @@ def test_a_bound_direction_is_kept(data):
     line = np.zeros((20, 5))
     line[:, 0] = np.linspace(-3, 3, 20)
     assert (np.diff(model.decision_function(line)) <= 1e-12).all()
+
+
+@pytest.fixture(scope="module")
+def sparse():
+    """Two columns of thirty tell something."""
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(1500, 30))
+    odds = X[:, 0] - 0.7 * X[:, 1] - 1
+    return X, (rng.random(1500) < 1 / (1 + np.exp(-odds))).astype(float)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [LogisticModel(C=0.003), SmallBoosting(rounds=120, leaves=4)],
+    ids=lambda model: type(model).__name__,
+)
+def test_with_a_focus_what_tells_nothing_counts_for_less(model, sparse):
+    def of_noise(focus):
+        effects = clone(model).set_params(focus=focus).fit(*sparse).contributions(sparse[0])
+        sizes = np.abs(effects[:, :-1]).mean(axis=0)
+        return sizes[2:].sum() / sizes[:2].sum()
+
+    assert of_noise(1.0) < 0.7 * of_noise(0.0)
+
+
+def test_a_focus_where_nothing_tells_is_no_error():
+    X, y = np.zeros((100, 3)), np.arange(100) % 2
+    for model in (LogisticModel(focus=1.0), SmallBoosting(rounds=5, focus=1.0)):
+        assert np.allclose(model.fit(X, y).decision_function(X), 0.0)
+
+
+def test_a_split_may_part_the_levels_of_a_field_into_groups():
+    rng = np.random.default_rng(3)
+    levels = rng.integers(0, 12, 4000).astype(float)
+    y = (rng.random(4000) < np.where(levels % 2 == 0, 0.6, 0.2)).astype(float)
+    X, asked = levels[:, None], np.arange(12.0)[:, None]
+
+    def parted(*, grouped):
+        settings = {"rounds": 1, "leaves": 2, "row_share": 1.0, "feature_share": 1.0}
+        model = SmallBoosting(**settings, categorical=(0,), grouped=grouped)
+        line = model.fit(X, y).decision_function(asked)
+        return np.flatnonzero(line > line.mean()).tolist()
+
+    assert parted(grouped=True) == [0, 2, 4, 6, 8, 10]
+    assert len(parted(grouped=False)) in (1, 11)
