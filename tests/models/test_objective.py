@@ -33,3 +33,10 @@ def test_slow_learning_gets_more_rounds():
     assert most_rounds(Recipe(learning_rate=0.03)) == 600
     assert most_rounds(Recipe(learning_rate=0.1)) == 200
     assert np.isclose(stride(Recipe(learning_rate=0.1)), 10)
+
+
+def test_a_fold_knows_how_many_levels_its_widest_field_has(setting):
+    fold, _ = setting
+    codes = [fold.X[:, column] for column in fold.categorical]
+    assert fold.most_levels == max(len(np.unique(each[~np.isnan(each)])) for each in codes) > 0
+    assert replace(fold, categorical=()).most_levels == 0
