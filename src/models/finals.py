@@ -37,7 +37,8 @@ Floats = npt.NDArray[np.float64]
 _MOST_ROWS = 60_000
 _FEWEST_TO_TELL = 50
 LEAST_WEIGHT = 0.15
-"""A part that would count for less is left out: each costs its trees in every score."""
+"""A boosted part that would count for less is left out: each costs its trees in every score."""
+_LEAST_OF_LINEAR = 0.05
 
 
 def play_off(
@@ -71,7 +72,8 @@ def play_off(
 
     folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
     weights = mixture_weights(in_parallel(forecasts, folds, fitting.workers))
-    counting = [(part, w) for part, w in zip(parts, weights, strict=True) if w >= LEAST_WEIGHT]
+    least = [_LEAST_OF_LINEAR, *[LEAST_WEIGHT] * len(boosted)]
+    counting = [(parts[n], w) for n, w in enumerate(weights) if w >= least[n]]
     if len(counting) == 1:
         return counting[0][0]
     whole = sum(weight for _, weight in counting)
