@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import optuna
 import pandas as pd
 
 from features.training_set import TrainingSet
-from models.boosting import FEW_LEVELS
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
@@ -22,7 +18,6 @@ from models.finals import against_hazard, challenge, has_signal, play_off
 from models.fitting import converted_leads, fit_model
 from models.folds import (
     Fitting,
-    Fold,
     Forecasts,
     directions,
     forecast_folds,
@@ -31,14 +26,13 @@ from models.folds import (
 )
 from models.hazard import notes as hazard_notes
 from models.learning import learning_curve
-from models.objective import FoldObjective, most_rounds, stride
 from models.plugged import PluggedRecipe
-from models.recipe import Buildable, Kind, Recipe
-from models.space import FIRST_TRIALS, KINDS, SIZES, sort_of, suggest
+from models.recipe import Buildable, Recipe
+from models.space import KINDS
 from models.splits import Holdout, Mask, forward_holdout
+from models.study import OnTrial, Progress, Search
 from models.trials import (
     IMPORTANCE,
-    MedianOfItsSort,
     best_recipe,
     complete,
     parameter_importance,
@@ -46,14 +40,8 @@ from models.trials import (
 )
 
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[int, float], None]
-OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
-OnFinished = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 _SEARCH_ROWS = 12_000
-_FINISHING = 8
-"""The play-off, judging and fitting the winner take about as long as so many of the longest
-trials."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +127,7 @@ def tune(
     table, parameters = trial_frame([]), pd.DataFrame(columns=IMPORTANCE)
     if found:
         kinds = KINDS[:1] if wins < min_boosting else KINDS
-        search = _Search(found, directions(training_set), fitting, kinds)
+        search = Search(found, directions(training_set), fitting, kinds)
         study = search.run(
             name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}",
             trials=trials,
@@ -240,114 +228,3 @@ def _nothing(capacity: float, note: str) -> Evaluation:
     figures = pd.DataFrame(columns=["segment", "horizon", "predictor", "metric", "value"])
     empty = pd.DataFrame(columns=["horizon"])
     return Evaluation(figures, counts, empty, empty, capacity, (note,))
-
-
-class _Search:
-    """The objective: mean log loss over the folds, the best number of rounds found on the way."""
-
-    def __init__(
-        self,
-        folds: list[Fold],
-        ways: tuple[int, ...],
-        fitting: Fitting,
-        kinds: tuple[Kind, ...] = KINDS,
-    ) -> None:
-        self.objectives = [FoldObjective(fold, ways, fitting.seed) for fold in folds]
-        self.ways, self.fitting, self.kinds = ways, fitting, kinds
-        self.grouping = any(fold.most_levels > FEW_LEVELS for fold in folds)
-
-    def run(
-        self,
-        *,
-        name: str,
-        trials: int,
-        timeout_s: float | None,
-        storage: str | None,
-        progress: Progress | None,
-        on_trial: OnTrial | None,
-    ) -> optuna.Study:
-        """Try recipes until there are `trials` of them or time is up."""
-        with _quiet():
-            study = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                load_if_exists=True,
-                sampler=optuna.samplers.TPESampler(seed=self.fitting.seed, n_startup_trials=8),
-                pruner=MedianOfItsSort(),
-            )
-            if not study.trials:
-                for first in FIRST_TRIALS:
-                    if first["kind"] in self.kinds:
-                        study.enqueue_trial(first)
-            left = max(0, trials - len([t for t in study.trials if t.state.is_finished()]))
-            callbacks = [_reporter(progress, on_trial)]
-            if timeout_s is not None:
-                callbacks.append(_keep_budget(timeout_s))
-            if left:
-                study.optimize(self.objective, left, timeout_s, callbacks=callbacks)
-        return study
-
-    def finalists(self, study: optuna.Study) -> tuple[Recipe, list[Recipe]] | None:
-        """Return the best linear recipe and the best boosted one of each size, smallest first.
-
-        Returns
-        -------
-        None where no trial had a linear, or none a boosted part.
-        """
-        tried = complete(study)
-        linear = best_recipe([t for t in tried if sort_of(t) == "logistic"])
-        boosted = [best_recipe([t for t in tried if sort_of(t) == size]) for size in SIZES]
-        found = [each for each in boosted if each is not None]
-        return (linear, found) if linear is not None and found else None
-
-    def objective(self, trial: optuna.Trial) -> float:
-        """Return the mean log loss of a trial's recipe, pruned when the first folds are poor."""
-        drawn = suggest(trial, self.kinds, bound=any(self.ways), grouping=self.grouping)
-        recipe = Recipe.from_parameters(drawn)
-        recipe = replace(recipe, rounds=most_rounds(recipe))
-        curves: list[Floats] = []
-        for step, fold in enumerate(self.objectives):
-            curves.append(fold.losses(recipe))
-            mean = np.mean(curves, axis=0)
-            trial.report(float(mean.min()), step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        if recipe.kind != "logistic":
-            trial.set_user_attr("rounds", int(np.argmin(mean) + 1) * stride(recipe))
-        return float(mean.min())
-
-
-def _keep_budget(timeout_s: float) -> OnFinished:
-    """Stop a search while there is time left to judge and fit its winner."""
-    started = time.monotonic()
-
-    def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:  # noqa: ARG001
-        took = [t.duration.total_seconds() for t in study.trials if t.duration is not None]
-        if time.monotonic() - started + (1 + _FINISHING) * max(took, default=0.0) > timeout_s:
-            study.stop()
-
-    return stop
-
-
-def _reporter(progress: Progress | None, on_trial: OnTrial | None) -> OnFinished:
-    def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,), deepcopy=False)
-        best = min((t.value for t in done if t.value is not None), default=float("nan"))
-        if progress:
-            progress(trial.number + 1, best)
-        if on_trial:
-            parameters = {**trial.params, **trial.user_attrs}
-            on_trial(trial.number, parameters, trial.value, trial.state.name.lower())
-
-    return report
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna from writing a line per trial, and leave its verbosity as it was."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import optuna
@@ -134,28 +133,6 @@ def test_with_some_wins_only_logistic_regressions_are_tried(make):
     assert tuned.model.metadata["chosen"] == "logistic"
     wins = tuned.model.metadata["conversions"]
     assert f"{10_000 - wins} more and boosted trees" in tuned.model.message
-
-
-def test_the_budget_leaves_time_to_finish(make, monkeypatch):
-    """What finishing takes is put aside, by a clock of which each trial takes four seconds."""
-    from models import search
-
-    clock = iter(range(0, 4_000, 4))
-    monkeypatch.setattr(search.time, "monotonic", lambda: next(clock))
-    stop = search._keep_budget(45.0)
-    study = optuna.create_study()
-    trials = 0
-
-    def objective(trial):
-        nonlocal trials
-        trials += 1
-        return trial.suggest_float("x", 0, 1)
-
-    lasting = timedelta(seconds=4)
-    monkeypatch.setattr(optuna.trial.FrozenTrial, "duration", property(lambda self: lasting))
-    study.optimize(objective, 50, callbacks=[stop])
-    # 4 s a trial, and nine of them put aside: the second ends at 8 + 36 s, the third too late.
-    assert trials == 3
 
 
 def test_the_evaluation_shows_parts_capacity_and_what_more_data_brings(tuned):
