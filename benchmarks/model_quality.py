@@ -23,17 +23,18 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from parts.model_page import page, section, slug
-from parts.model_rivals import RIVALS, SLOW, STRONG, labels_of
+from parts.model_rivals import RIVALS, SLOW, STRONG, labels_of, told_what_matters
 from parts.model_sets import Problem, problems
 
 from models import TunedModel, tune
+from models.evaluation import evaluate
 from models.metrics import chance_error, figures, group_weights
-from models.plots import evaluation_plots
+from models.plots import reliability_plot
 
 Floats = npt.NDArray[np.float64]
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 METRICS = ("log_loss", "auc", "calibration_error")
-MODEL = "smarketing"
+MODEL, TOLD, LAW = "smarketing", "told what matters", "the law"
 TRIALS = 25
 SETTLED = 0.001
 """What everybody forecasts for leads that are known to be lost."""
@@ -58,8 +59,10 @@ def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[st
         forecasts[name] = np.clip(RIVALS[name](problem.past, problem.test), 1e-6, 1 - 1e-6)
         seconds[name] = time.perf_counter() - started
     if images is not None:
-        _draw(tuned, images / f"reliability-{slug(problem.name)}.svg")
-    known = {} if problem.best is None else {"the law": problem.best}
+        draw(problem, tuned, images)
+    known = {}
+    if problem.best is not None:
+        known = {TOLD: told_what_matters(problem.past, problem.test), LAW: problem.best}
     found = _judged(problem, forecasts | known)
     best = min((each for each in rivals if each in STRONG), key=lambda n: found[n]["log_loss"][0])
     metadata = tuned.model.metadata
@@ -80,7 +83,8 @@ def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[st
             if name != MODEL
         },
         "best_rival": best,
-        "attained": None if not known else _attained(found),
+        "attained": _attained(found, MODEL) if known else None,
+        "told": _attained(found, TOLD) if known else None,
     }
 
 
@@ -98,9 +102,9 @@ def _with_settled(problem: Problem, forecast: Floats) -> Floats:
     return np.append(forecast, np.full(problem.settled, SETTLED))
 
 
-def _attained(found: dict[str, dict[str, Floats]]) -> list[float]:
+def _attained(found: dict[str, dict[str, Floats]], name: str) -> list[float]:
     """Return what share of the ranking that the law allows was reached, on the same draws."""
-    return _interval((found[MODEL]["auc"] - 0.5) / (found["the law"]["auc"] - 0.5))
+    return _interval((found[name]["auc"] - 0.5) / (found[LAW]["auc"] - 0.5))
 
 
 def _interval(draws: Floats) -> list[float]:
@@ -119,10 +123,11 @@ def _parts(recipe: dict[str, Any]) -> list[list[Any]]:
     return told
 
 
-def _draw(tuned: TunedModel, file: Path) -> None:
-    drawn = evaluation_plots(tuned.evaluation)
-    if "reliability" in drawn:
-        drawn["reliability"].savefig(file, metadata={"Date": None})
+def draw(problem: Problem, tuned: TunedModel, images: Path) -> None:
+    """Draw the reliability of the model's forecasts of the test part."""
+    shown = evaluate(tuned.model, problem.test, past=problem.past, capacity=0.1, seed=7)
+    figure = reliability_plot(shown)
+    figure.savefig(images / f"reliability-{slug(problem.name)}.svg", metadata={"Date": None})
 
 
 def main() -> None:
@@ -132,17 +137,21 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="beginnings of names of sets")
     parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
     parser.add_argument("--worlds", type=Path, help="folder that keeps simulated worlds")
+    parser.add_argument("--plots-only", action="store_true", help="draw the plots, nothing else")
     parser.add_argument("--write-docs", action="store_true")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=UserWarning)
-    images = DOCS / "images" if options.write_docs else None
+    images = DOCS / "images" if options.write_docs or options.plots_only else None
     if images is not None:
         images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         kept = options.worlds or Path(scratch)
         asked = problems(options.data, kept, lambda n: n.startswith(tuple(options.only)))
         for problem in asked:
+            if options.plots_only:
+                draw(problem, tune(problem.past, trials=TRIALS), images)
+                continue
             # With a known law there is nothing to find out by a long search of somebody else's.
             rivals = [each for each in options.rivals if not (problem.simulated and each in SLOW)]
             done = compare(problem, rivals, images)
