@@ -21,8 +21,8 @@ lead alone. Worlds of another motif obey another law, and some allow less: the t
 
 *Told what matters* says what so few leads can teach at all: stumps fitted to the same leads, told
 beforehand which eight of the hundred features the law can be read from, and as many as turn out
-best on the test part. Nobody knows either; what is missing above it lies in the number of leads, not
-in the choice of features.
+best on the test part. Nobody knows either; what is missing above it lies in the number of leads,
+not in the choice of features.
 """
 _ORDER = ("bpic2012", "d365", "x_education", "leadforge intermediate", "leadforge advanced")
 
