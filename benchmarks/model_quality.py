@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from parts.model_rivals import RIVALS, SLOW, STRONG, labels_of, told_what_matter
 from parts.model_sets import Problem, problems
 
 from models import TunedModel, tune
-from models.evaluation import evaluate
-from models.metrics import chance_error, figures, group_weights
+from models.evaluation import FUTURE
+from models.metrics import chance_error, figures, group_weights, reliability_table
 from models.plots import reliability_plot
 
 Floats = npt.NDArray[np.float64]
@@ -125,8 +126,12 @@ def _parts(recipe: dict[str, Any]) -> list[list[Any]]:
 
 def draw(problem: Problem, tuned: TunedModel, images: Path) -> None:
     """Draw the reliability of the model's forecasts of the test part."""
-    shown = evaluate(tuned.model, problem.test, past=problem.past, capacity=0.1, seed=7)
-    figure = reliability_plot(shown)
+    p = tuned.model.probabilities(problem.test.values)[:, -1]
+    table = reliability_table(
+        p, labels_of(problem.test), group_weights(problem.test.groups, 200, 7)
+    )
+    told = table.assign(segment=FUTURE, horizon=problem.test.horizons[-1])
+    figure = reliability_plot(replace(tuned.evaluation, reliability=told))
     figure.savefig(images / f"reliability-{slug(problem.name)}.svg", metadata={"Date": None})
 
 

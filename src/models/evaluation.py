@@ -22,7 +22,14 @@ from models.capacity import weekly_wins
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.fairness import COLUMNS as GROUPS
-from models.metrics import METRICS, chance_error, figures, gain_curve, group_weights, mass_bins
+from models.metrics import (
+    METRICS,
+    chance_error,
+    figures,
+    gain_curve,
+    group_weights,
+    reliability_table,
+)
 from models.splits import Holdout, Mask, instants, unseen_groups
 
 Floats = npt.NDArray[np.float64]
@@ -278,10 +285,10 @@ class _Judge:
             draws, seed = self.group_draws
             weights = group_weights(np.asarray(judged.groups)[chosen], draws, seed)
             figures = _compare(part, y, weights, self.capacity)
-            reliability = _reliability(part[MODEL], y, weights)
+            reliability = reliability_table(part[MODEL], y, weights)
             gain = _gains(part, y)
         figures = figures.assign(segment=segment, horizon=horizon)
-        reliability = reliability.assign(segment=segment, horizon=horizon)
+        reliability = reliability.assign(segment=segment, horizon=horizon)[_RELIABILITY]
         gain = gain.assign(horizon=horizon) if segment == FUTURE else gain.iloc[:0]
         return figures, counts, reliability, gain
 
@@ -323,19 +330,6 @@ def _summary(draws: Floats, prefix: str) -> dict[str, float]:
     low, high = np.nanquantile(draws[1:], [0.025, 0.975]) if len(draws) > 1 else (np.nan, np.nan)
     stem = f"{prefix}_" if prefix else ""
     return {f"{stem}value": float(draws[0]), f"{stem}low": float(low), f"{stem}high": float(high)}
-
-
-def _reliability(p: Floats, y: Floats, weights: Floats) -> pd.DataFrame:
-    occupied, bins = np.unique(mass_bins(p), return_inverse=True)
-    member = np.eye(len(occupied))[bins]
-    sums = weights @ member
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = (weights @ (member * y[:, None])) / sums
-    low, high = np.nanquantile(observed, [0.025, 0.975], axis=0)
-    mean = (p @ member) / sums[0]
-    columns = {"promised": mean, "observed": observed[0], "low": low, "high": high}
-    frame = pd.DataFrame({"bin": np.arange(len(mean)), "n": sums[0].astype(np.int64), **columns})
-    return frame.reindex(columns=_RELIABILITY)
 
 
 def _gains(forecasts: Mapping[str, Floats], y: Floats) -> pd.DataFrame:

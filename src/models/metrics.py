@@ -81,6 +81,34 @@ def mass_bins(p: Floats, bins: int = BINS) -> npt.NDArray[np.int64]:
     return np.searchsorted(edges, p, side="right").astype(np.int64)
 
 
+def reliability_table(p: Floats, y: Floats, weights: Floats) -> pd.DataFrame:
+    """Return what forecasts promised and what came of them, in bins of about equally many rows.
+
+    Parameters
+    ----------
+    p, y : forecasts and outcomes, one per row.
+    weights : shape (draws, rows); the first draw is the sample, as from `group_weights`.
+
+    Returns
+    -------
+    One row a bin that holds any: its number ``bin``, rows ``n``, mean ``promised``, share
+    ``observed``, and the ends of its central 95 % over the draws, ``low`` and ``high``.
+    """
+    occupied, bins = np.unique(mass_bins(p), return_inverse=True)
+    member = np.eye(len(occupied))[bins]
+    sums = weights @ member
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = (weights @ (member * y[:, None])) / sums
+    low, high = np.nanquantile(observed, [0.025, 0.975], axis=0)
+    columns = {
+        "promised": (p @ member) / sums[0],
+        "observed": observed[0],
+        "low": low,
+        "high": high,
+    }
+    return pd.DataFrame({"bin": np.arange(len(low)), "n": sums[0].astype(np.int64), **columns})
+
+
 def chance_error(p: Floats, draws: int = 200, seed: int = 7) -> tuple[float, float, float]:
     """Return the calibration error that chance alone gives forecasts that are exactly right.
 
