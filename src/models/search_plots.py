@@ -8,7 +8,10 @@ from matplotlib.figure import Figure
 
 from models.drawing import FAINT, OTHER, OURS, canvas
 
-_AXES = ("kind", "C", "learning_rate", "leaves", "min_rows", "l2", "feature_share", "monotone")
+_AXES = (
+    *("kind", "focus", "C", "learning_rate", "leaves", "min_rows", "l2", "feature_share"),
+    *("grouped", "monotone"),
+)
 _LOGARITHMIC = ("C", "learning_rate", "leaves", "min_rows", "l2")
 _VALUE = "log loss"
 
@@ -70,7 +73,7 @@ def parameters_plot(table: pd.DataFrame) -> Figure:
 
 def _numbers(values: pd.Series) -> pd.Series:
     """Return numbers as they are, and of anything else the place among what occurs."""
-    if values.name in (*_LOGARITHMIC, "feature_share"):
+    if values.name in (*_LOGARITHMIC, "feature_share", "focus"):
         return values.astype("float64")
     codes, _ = pd.factorize(values, sort=True)
     return pd.Series(np.where(codes < 0, np.nan, codes), index=values.index)

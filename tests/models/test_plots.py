@@ -53,6 +53,7 @@ def test_a_trial_is_a_line_with_gaps_where_its_kind_has_no_such_parameter(tuned)
     lines = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) > 2]
     assert len(lines) == len(complete)
     names = [label.get_text() for label in axes.get_xticklabels()]
+    assert "focus" in names
     values = complete.sort_values("value", ascending=False)
     gaps = np.isnan(np.array(lines, dtype=float)[:, names.index("leaves")])
     assert gaps.tolist() == values["leaves"].isna().tolist()
