@@ -117,12 +117,12 @@ class SmallBoosting(Binary):
         rows : to train on.
         shares : of `gain_shares`, for a model with a focus.
         """
-        constraints: dict[str, Any] = {}
+        asked: dict[str, Any] = {}
         if any(self.monotone):
-            constraints["monotone_constraints"] = list(self.monotone)
+            asked["monotone_constraints"] = list(self.monotone)
         if self.focus and shares is not None:
             preferred = np.maximum(shares, _LEAST_SHARE) ** self.focus
-            constraints["feature_contri"] = preferred.tolist()
+            asked["feature_contri"] = preferred.tolist()
         return {
             "objective": "binary",
             "learning_rate": self.learning_rate,
@@ -141,7 +141,7 @@ class SmallBoosting(Binary):
             "force_col_wise": True,
             "num_threads": 1,
             "verbosity": -1,
-            **constraints,
+            **asked,
         }
 
     def log_odds(self, X: Floats) -> Floats:
