@@ -102,3 +102,13 @@ def training_set() -> TrainingSet:
 def tuned(training_set: TrainingSet) -> TunedModel:
     """A small search on the training set, shared by tests that only look at it."""
     return tune(training_set, trials=5, workers=1)
+
+
+@pytest.fixture(scope="session")
+def data():
+    """Encoded rows, the last column a category, some values missing; and their outcome."""
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.normal(size=(800, 4)), rng.integers(0, 4, 800)])
+    X[rng.random(X.shape) < 0.1] = np.nan
+    odds = np.nan_to_num(X[:, 0]) + (X[:, 4] == 2) - 1
+    return X, (rng.random(800) < 1 / (1 + np.exp(-odds))).astype(float)

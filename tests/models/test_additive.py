@@ -16,15 +16,6 @@ def test_keeps_scikit_learns_contract(estimator, check):
     check(estimator)
 
 
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(1)
-    X = np.column_stack([rng.normal(size=(800, 4)), rng.integers(0, 4, 800)])
-    X[rng.random(X.shape) < 0.1] = np.nan
-    odds = np.nan_to_num(X[:, 0]) + (X[:, 4] == 2) - 1
-    return X, (rng.random(800) < 1 / (1 + np.exp(-odds))).astype(float)
-
-
 def fitted(model, data):
     model = clone(model)
     parts = [model.linear or LogisticModel(), model.boosting] if hasattr(model, "linear") else []

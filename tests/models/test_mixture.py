@@ -23,15 +23,6 @@ def test_keeps_scikit_learns_contract(estimator, check):
     check(estimator)
 
 
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(1)
-    X = np.column_stack([rng.normal(size=(800, 4)), rng.integers(0, 4, 800)])
-    X[rng.random(X.shape) < 0.1] = np.nan
-    odds = np.nan_to_num(X[:, 0]) + (X[:, 4] == 2) - 1
-    return X, (rng.random(800) < 1 / (1 + np.exp(-odds))).astype(float)
-
-
 @pytest.mark.parametrize("name", MIXTURES)
 class TestEveryMixture:
     def test_is_the_weighted_mean_of_its_parts(self, name, data):
