@@ -245,6 +245,25 @@ def teams(words: Vocabulary) -> Iterator[Feature]:
         )
 
 
+def lateness(words: Vocabulary) -> Iterator[Feature]:
+    """Yield how long ago things happened in a lead's own time: three days are long for a new one.
+
+    One model forecasts leads of every age, and what is late for one is early for another.
+    """
+    for recent in (*recency(words), *teams(words)):
+        if recent.unit == "days":
+            yield Feature(
+                recent.name.replace("days_since", "share_since"),
+                f"{recent.label.replace('days', 'time')}, as a share of the lead's age",
+                "ratio",
+                "ratio",
+                of=(recent.name, "age_days"),
+                unit="share",
+                group=recent.group,
+                monotone=recent.monotone,
+            )
+
+
 def rhythm(words: Vocabulary) -> Iterator[Feature]:
     """Yield trend, breadth and regularity."""
     if not words.kinds:
@@ -457,6 +476,7 @@ FAMILIES: tuple[Callable[[Vocabulary], Iterator[Feature]], ...] = (
     channels,
     campaigns,
     teams,
+    lateness,
     rhythm,
     stages,
     dispositions,

@@ -163,6 +163,17 @@ def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Pla
     return Platt(float(np.exp(found[1])) if slope_sd else 1.0, float(found[0]))
 
 
+def fit_newest(log_odds: Floats, labels: Floats) -> Platt:
+    """Fit a Platt map to the newest third alone: the level is moving, and this is where it is.
+
+    Parameters
+    ----------
+    log_odds, labels : as for `fit_platt`, the oldest first.
+    """
+    start = len(labels) - max(1, len(labels) // 3)
+    return fit_platt(log_odds[start:], labels[start:])
+
+
 def fit_isotonic(log_odds: Floats, labels: Floats) -> Isotonic:
     """Fit a staircase; its ends stay half a conversion away from certainty."""
     margin = 0.5 / len(labels)
@@ -219,11 +230,13 @@ def fit_venn_abers(log_odds: Floats, labels: Floats) -> Isotonic:
 FITTERS: Mapping[str, Callable[[Floats, Floats], Calibrator]] = {
     "none": lambda log_odds, labels: Platt(),  # noqa: ARG005  one signature for all
     "platt": fit_platt,
+    "newest": fit_newest,
     "beta": fit_beta,
     "isotonic": fit_isotonic,
     "venn-abers": fit_venn_abers,
 }
-"""Every way to calibrate by its name, the simplest first."""
+"""Every way to calibrate by its name, the simplest first; the rows are in order, the oldest first.
+"""
 
 
 @dataclass(frozen=True)
@@ -241,7 +254,12 @@ class Choice:
 
 
 def choose_calibration(
-    log_odds: Floats, labels: Floats, groups: npt.NDArray[Any], *, blocks: int = 4
+    log_odds: Floats,
+    labels: Floats,
+    groups: npt.NDArray[Any],
+    *,
+    blocks: int = 4,
+    raw: bool = True,
 ) -> Choice:
     """Choose the calibration that later forecasts call for, judged as it will be used: forward.
 
@@ -256,9 +274,10 @@ def choose_calibration(
     labels : 0 or 1.
     groups : account or lead of each.
     blocks : in how many parts the rows are cut.
+    raw : whether the forecasts may be left alone.
     """
     few = min(labels.sum(), len(labels) - labels.sum()) < _FEWEST_TO_CHOOSE
-    names = _FOR_FEW if few else tuple(FITTERS)
+    names = (_FOR_FEW if few else tuple(FITTERS))[0 if raw else 1 :]
     edges = np.linspace(0, len(labels), blocks + 1).round().astype(np.int64)
     losses = {name: np.zeros(len(labels) - edges[1]) for name in names}
     for start, end in pairwise(edges[1:]):

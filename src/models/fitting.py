@@ -17,7 +17,7 @@ from features.training_set import TrainingSet
 from models.additive import Additive
 from models.calibration import FITTERS, Choice, choose_calibration, fit_platt
 from models.conversion import ConversionModel, HorizonModel, Prior
-from models.folds import Fitting, Forecasts, directions, encoder_for
+from models.folds import Fitting, Forecasts, directions, encoder_for, remembered
 from models.hazard import Contest, person_periods
 from models.recipe import Buildable
 from models.splits import Mask
@@ -62,6 +62,7 @@ def fit_model(
         horizon: training_set.labels[horizon].notna().to_numpy()
         for horizon in training_set.horizons
     }
+    usable = remembered(training_set, usable, fitting)
     primary = training_set.horizons[-1]
     conversions = converted_leads(training_set, primary, usable[primary])
     encoder = encoder_for(training_set).fit(training_set.values[usable[primary]])
@@ -75,7 +76,10 @@ def fit_model(
         models = _fitted(
             training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
         )
-        calibrated = [_calibrated(m, forecasts, X, training_set) for m in models]
+        calibrated = [
+            _calibrated(m, forecasts, X, training_set, usable, raw=m.horizon not in hazards)
+            for m in models
+        ]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
     model = ConversionModel(
         features=training_set.features,
@@ -137,15 +141,21 @@ def _calibrated(
     forecasts: Mapping[int, Forecasts],
     X: Floats,
     training_set: TrainingSet,
+    usable: Mapping[int, Mask],
+    *,
+    raw: bool,
 ) -> tuple[HorizonModel, Choice]:
-    """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone."""
+    """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone.
+
+    What a hazard gives are log-odds of one period, which are no forecast before they are mapped.
+    """
     found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
     if own >= 10:
-        choice = choose_calibration(found.log_odds, found.labels, found.groups)
+        choice = choose_calibration(found.log_odds, found.labels, found.groups, raw=raw)
         calibrator = FITTERS[choice.name](found.log_odds, found.labels)
         return replace(model, calibrator=calibrator), choice
-    known = training_set.labels[model.horizon].notna().to_numpy()
+    known = usable[model.horizon]
     labels = training_set.labels[model.horizon].to_numpy(dtype=np.float64)[known]
     shift = fit_platt(model.estimator.decision_function(X[known]), labels, slope_sd=0.0)
     return replace(model, calibrator=shift), Choice("base rate", {})
@@ -182,6 +192,7 @@ def _metadata(
         "target": training_set.target,
         "horizons": list(training_set.horizons),
         "seed": fitting.seed,
+        "memory_days": fitting.memory_days,
         "min_conversions": fitting.min_conversions,
         "min_boosting": fitting.min_boosting,
         "chosen": recipe.kind,

@@ -24,6 +24,7 @@ from models.splits import (
     forward_parts,
     group_holdout,
     instants,
+    recent,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -94,6 +95,8 @@ class Fitting:
     min_conversions : below this many converted leads the model is a prior.
     min_boosting : below this many it is a logistic regression; from here on trees are tried.
     workers : fits at a time; the result does not depend on it.
+    memory_days : older snapshots than so many days before the newest that a fit may use are left
+        out of it; none where None.
     """
 
     folds: int = 3
@@ -101,6 +104,7 @@ class Fitting:
     min_conversions: int = 30
     min_boosting: int = 100
     workers: int = 2
+    memory_days: int | None = None
 
 
 def make_folds(
@@ -160,15 +164,21 @@ def _fold_rows(
     fitting: Fitting,
     most_rows: int,
 ) -> list[FoldRows]:
-    """Return the rows of each fold that has something to learn and to judge."""
-    rng = np.random.default_rng(fitting.seed)
+    """Return the rows of each fold that has something to learn and to judge.
+
+    What is judged does not depend on what is learned from, so that memories can be compared.
+    """
+    rng, times = np.random.default_rng(fitting.seed), instants(training_set)
     y = training_set.labels[horizon].to_numpy(dtype=np.float64)
     places = np.flatnonzero(usable)
     folds = []
     parts = _positions(training_set, places, horizon, starts, fitting)
     for number, (before, after) in enumerate(parts):
-        train = _thinned(places[before], most_rows, rng)
         test = _thinned(places[after], most_rows // 2, rng)
+        held = np.zeros(len(times), dtype=np.bool_)
+        held[places[before]] = True
+        held = recent(times, held, fitting.memory_days)
+        train = _thinned(np.flatnonzero(held), most_rows, np.random.default_rng(fitting.seed))
         if 0 < y[train].sum() < len(train) and len(test):
             folds.append(FoldRows(number, train, test))
     return folds
@@ -277,6 +287,7 @@ def hazard_forecasts(
             each: usable[each] & (times + pd.Timedelta(days=each) <= start).to_numpy()
             for each in training_set.horizons
         }
+        over = remembered(training_set, over, fitting)
         places, events = person_periods(training_set.labels, over)
         chosen = _thinned(np.arange(len(places)), _MOST_ROWS, rng)
         if not 0 < events[chosen].sum() < len(chosen):
@@ -300,6 +311,14 @@ def hazard_forecasts(
 
     found = in_parallel(forecast, asked, fitting.workers)
     return {h: _joined(each[h] for each in found if h in each) for h in rows}
+
+
+def remembered(
+    training_set: TrainingSet, usable: Mapping[int, Mask], fitting: Fitting
+) -> dict[int, Mask]:
+    """Return for each horizon which of the usable snapshots a fit learns from."""
+    times = instants(training_set)
+    return {h: recent(times, mask, fitting.memory_days) for h, mask in usable.items()}
 
 
 def _joined(found: Iterable[Forecasts]) -> Forecasts:

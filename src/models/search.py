@@ -23,9 +23,11 @@ from models.folds import (
     forecast_folds,
     forecast_rows,
     make_folds,
+    remembered,
 )
 from models.hazard import notes as hazard_notes
 from models.learning import learning_curve
+from models.memory import Memory, choose_memory
 from models.plugged import PluggedRecipe
 from models.recipe import Buildable, Recipe
 from models.space import KINDS
@@ -119,6 +121,8 @@ def tune(
     primary = training_set.horizons[-1]
     past = training_set.take(_past_rows(training_set, held)[primary])
     wins = converted_leads(past, primary)
+    memory = choose_memory(past, primary, fitting)
+    fitting = replace(fitting, memory_days=memory.days)
     found = make_folds(past, primary, fitting, _SEARCH_ROWS) if wins >= min_conversions else []
     recipe: Buildable = Recipe("logistic" if wins < min_boosting else "blend")
     plugged = [PluggedRecipe(name, each) for name, each in (candidates or {}).items()]
@@ -129,7 +133,7 @@ def tune(
         kinds = KINDS[:1] if wins < min_boosting else KINDS
         search = Search(found, directions(training_set), fitting, kinds)
         study = search.run(
-            name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}",
+            name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}-{memory.days}",
             trials=trials,
             timeout_s=timeout_s,
             storage=storage,
@@ -142,7 +146,7 @@ def tune(
         if finalists is not None:
             ours = play_off(past, primary, *finalists, fitting)
         recipe = challenge(past, primary, ours, plugged, fitting) if plugged else ours
-    tuned = _finish(training_set, recipe, fitting, held=held, capacity=capacity)
+    tuned = _finish(training_set, recipe, fitting, held=held, capacity=capacity, memory=memory)
     return replace(tuned, trials=table, parameters=parameters)
 
 
@@ -153,6 +157,7 @@ def _finish(
     *,
     held: Holdout | None,
     capacity: float,
+    memory: Memory,
 ) -> TunedModel:
     """Calibrate and judge on the past, then fit to everything with all forward forecasts."""
     rows = _past_rows(training_set, held)
@@ -179,11 +184,12 @@ def _finish(
     )
     known = training_set.labels.notna().any(axis=1).to_numpy()
     test = training_set.take(held.future() & known)
-    notes = (judged.message,) if judged.kind == "prior" else hazard_notes(contests)
+    told = (memory.note,) if memory.note else ()
+    notes = (judged.message,) if judged.kind == "prior" else (*told, *hazard_notes(contests))
     evaluation = evaluate(
         judged, test, past=training_set, capacity=capacity, seed=fitting.seed, notes=notes
     )
-    past = training_set.take(rows[training_set.horizons[-1]])
+    past = training_set.take(remembered(training_set, rows, fitting)[training_set.horizons[-1]])
     learning = learning_curve(past, test, recipe, fitting)
     evaluation = replace(evaluation, learning=learning)
     fresh = _fresh_forecasts(judged, test)
