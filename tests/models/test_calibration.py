@@ -127,3 +127,24 @@ def test_what_held_only_once_is_not_learned():
     log_odds, labels = drawn(1.0, 0.0, size=4000)
     told = np.where(np.arange(4000) < 1000, log_odds + 2.0, log_odds)
     assert choose_calibration(told, labels, groups_of(4000)).name == "none"
+
+
+def test_a_level_that_keeps_moving_is_taken_from_the_newest_forecasts():
+    """Promises of 20,000 leads, ever more of them too high."""
+    log_odds, labels = drawn(1.0, 0.0, size=20_000)
+    told = log_odds + np.linspace(0.0, 3.0, 20_000)
+    choice = choose_calibration(told, labels, groups_of(20_000))
+    assert choice.name == "newest"
+    last, expected = slice(18_000, None), labels[18_000:].mean()
+    newest, all_alike = (
+        expit(FITTERS[name](told, labels).calibrate(told[last])).mean()
+        for name in ("newest", "platt")
+    )
+    assert abs(newest - expected) < abs(all_alike - expected) / 2
+
+
+def test_what_is_no_forecast_yet_is_not_left_alone():
+    log_odds, labels = drawn(1.0, 0.0)
+    choice = choose_calibration(log_odds, labels, groups_of(len(labels)), raw=False)
+    assert choice.name == "platt"
+    assert "none" not in choice.losses
