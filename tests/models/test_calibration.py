@@ -148,3 +148,12 @@ def test_what_is_no_forecast_yet_is_not_left_alone():
     choice = choose_calibration(log_odds, labels, groups_of(len(labels)), raw=False)
     assert choice.name == "platt"
     assert "none" not in choice.losses
+
+
+def test_stairs_are_for_many_conversions():
+    rng = np.random.default_rng(8)
+    log_odds = rng.normal(-1, 1.5, 2000)
+    labels = (rng.random(2000) < expit(np.where(log_odds > -1, 1.5, -2.5))).astype(float)
+    choice = choose_calibration(log_odds, labels, groups_of(2000))
+    assert 100 < labels.sum() < 1000
+    assert set(choice.losses) == {"none", "platt", "newest", "beta"}
