@@ -60,7 +60,10 @@ class Fold:
 
 
 class FoldRows(NamedTuple):
-    """A fold's number, and the positions of the rows it learns from and of those it forecasts."""
+    """A fold's number, the positions of the rows it learns from, and of those it forecasts.
+
+    The latter are in the order of time, which a calibration goes by.
+    """
 
     number: int
     train: Positions
@@ -69,7 +72,10 @@ class FoldRows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
-    """Raw log-odds of snapshots that the forecasting model had not seen, labels and groups."""
+    """Raw log-odds of snapshots that the forecasting model had not seen, labels and groups.
+
+    Where folds go forward in time the oldest come first.
+    """
 
     log_odds: Floats = field(default_factory=lambda: np.zeros(0))
     labels: Floats = field(default_factory=lambda: np.zeros(0))
@@ -175,6 +181,7 @@ def _fold_rows(
     parts = _positions(training_set, places, horizon, starts, fitting)
     for number, (before, after) in enumerate(parts):
         test = _thinned(places[after], most_rows // 2, rng)
+        test = test[np.argsort(times[test], kind="stable")]
         held = np.zeros(len(times), dtype=np.bool_)
         held[places[before]] = True
         held = recent(times, held, fitting.memory_days)

@@ -31,7 +31,7 @@ from models.memory import Memory, choose_memory
 from models.plugged import PluggedRecipe
 from models.recipe import Buildable, Recipe
 from models.space import KINDS
-from models.splits import Holdout, Mask, forward_holdout
+from models.splits import Holdout, Mask, forward_holdout, instants
 from models.study import OnTrial, Progress, Search
 from models.trials import (
     IMPORTANCE,
@@ -204,6 +204,7 @@ def _finish(
 
 
 def _fresh_forecasts(judged: ConversionModel, test: TrainingSet) -> dict[int, Forecasts]:
+    test = test.take(np.argsort(instants(test), kind="stable"))
     X = judged.encode(test.values)
     found = {}
     for part in judged.models:

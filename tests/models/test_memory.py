@@ -95,3 +95,12 @@ def test_the_report_says_what_was_forgotten(make):
     newest = changed.snapshots["as_of"].max()
     held = changed.snapshots["as_of"] > newest - pd.Timedelta(days=days)
     assert tuned.model.metadata["snapshots"] == int(held.sum())
+
+
+def test_forecasts_come_in_the_order_of_time_whatever_that_of_the_rows(make):
+    known = turned(make, day=0)
+    mixed = known.take(np.random.default_rng(4).permutation(len(known)))
+    everything = {horizon: np.ones(len(mixed), dtype=bool) for horizon in mixed.horizons}
+    times = instants(mixed)
+    asked = [fold.test for fold in forecast_rows(mixed, everything, FITTING)[90]]
+    assert np.all(np.diff(times[np.concatenate(asked)]) >= 0)
