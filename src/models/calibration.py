@@ -237,8 +237,7 @@ FITTERS: Mapping[str, Callable[[Floats, Floats], Calibrator]] = {
     "isotonic": fit_isotonic,
     "venn-abers": fit_venn_abers,
 }
-"""Every way to calibrate by its name, the simplest first; the rows are in order, the oldest first.
-"""
+"""Every way to calibrate by its name, the simplest first. Each takes rows with the oldest first."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +260,7 @@ def choose_calibration(
     groups: npt.NDArray[Any],
     *,
     blocks: int = 4,
-    raw: bool = True,
+    leave_alone: bool = True,
 ) -> Choice:
     """Choose the calibration that later forecasts call for, judged as it will be used: forward.
 
@@ -276,9 +275,9 @@ def choose_calibration(
     labels : 0 or 1.
     groups : account or lead of each.
     blocks : in how many parts the rows are cut.
-    raw : whether the forecasts may be left alone.
+    leave_alone : whether the forecasts may be taken as they are.
     """
-    names = _names(min(labels.sum(), len(labels) - labels.sum()))[0 if raw else 1 :]
+    names = _names(min(labels.sum(), len(labels) - labels.sum()))[0 if leave_alone else 1 :]
     edges = np.linspace(0, len(labels), blocks + 1).round().astype(np.int64)
     losses = {name: np.zeros(len(labels) - edges[1]) for name in names}
     for start, end in pairwise(edges[1:]):

@@ -77,7 +77,7 @@ def fit_model(
             training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
         )
         calibrated = [
-            _calibrated(m, forecasts, X, training_set, usable, raw=m.horizon not in hazards)
+            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in hazards)
             for m in models
         ]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
@@ -143,7 +143,7 @@ def _calibrated(
     training_set: TrainingSet,
     usable: Mapping[int, Mask],
     *,
-    raw: bool,
+    leave_alone: bool,
 ) -> tuple[HorizonModel, Choice]:
     """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone.
 
@@ -152,7 +152,9 @@ def _calibrated(
     found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
     if own >= 10:
-        choice = choose_calibration(found.log_odds, found.labels, found.groups, raw=raw)
+        choice = choose_calibration(
+            found.log_odds, found.labels, found.groups, leave_alone=leave_alone
+        )
         calibrator = FITTERS[choice.name](found.log_odds, found.labels)
         return replace(model, calibrator=calibrator), choice
     known = usable[model.horizon]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -116,6 +117,7 @@ def tune(
     """
     if not len(training_set):
         raise ModelError("the training set has no snapshots; ingest leads or choose a later until")
+    started = time.monotonic()
     fitting = Fitting(folds, seed, min_conversions, min_boosting, workers)
     held = _holdout(training_set, holdout)
     primary = training_set.horizons[-1]
@@ -135,7 +137,7 @@ def tune(
         study = search.run(
             name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}-{memory.days}",
             trials=trials,
-            timeout_s=timeout_s,
+            timeout_s=None if timeout_s is None else timeout_s - (time.monotonic() - started),
             storage=storage,
             progress=progress,
             on_trial=on_trial,

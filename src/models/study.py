@@ -85,7 +85,7 @@ class Search:
             if timeout_s is not None:
                 callbacks.append(_keep_budget(timeout_s))
             if left:
-                study.optimize(self.objective, left, timeout_s, callbacks=callbacks)
+                study.optimize(self.objective, left, callbacks=callbacks)
         return study
 
     def finalists(self, study: optuna.Study) -> tuple[Recipe, list[Recipe]] | None:

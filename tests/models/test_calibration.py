@@ -145,7 +145,7 @@ def test_a_level_that_keeps_moving_is_taken_from_the_newest_forecasts():
 
 def test_what_is_no_forecast_yet_is_not_left_alone():
     log_odds, labels = drawn(1.0, 0.0)
-    choice = choose_calibration(log_odds, labels, groups_of(len(labels)), raw=False)
+    choice = choose_calibration(log_odds, labels, groups_of(len(labels)), leave_alone=False)
     assert choice.name == "platt"
     assert "none" not in choice.losses
 
