@@ -133,6 +133,11 @@ def make_folds(
     ]
 
 
+def goes_forward(training_set: TrainingSet, horizon: int, fitting: Fitting) -> bool:
+    """Tell whether time suffices for forward folds, as for `make_folds`."""
+    return _starts(training_set, horizon, fitting) is not None
+
+
 def forecast_rows(
     training_set: TrainingSet, usable: Mapping[int, Mask], fitting: Fitting
 ) -> dict[int, list[FoldRows]]:

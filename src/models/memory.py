@@ -18,7 +18,7 @@ from scipy.special import expit
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.fitting import converted_leads
-from models.folds import Fitting, Fold, directions, make_folds
+from models.folds import Fitting, Fold, directions, goes_forward, make_folds
 from models.metrics import ERRORS, log_losses, standard_error
 from models.recipe import Recipe
 from models.splits import instants, recent
@@ -60,7 +60,8 @@ def choose_memory(training_set: TrainingSet, horizon: int, fitting: Fitting) -> 
     """Return how far back a model should learn from.
 
     A shorter memory takes the place of a longer one only where it is better by two standard errors,
-    whole accounts taken together, and where it holds twice the conversions that trees need.
+    whole accounts taken together, and where it holds twice the conversions that trees need. All of
+    the past is kept where time is too short for forward folds: nothing else shows what is past.
 
     Parameters
     ----------
@@ -68,34 +69,41 @@ def choose_memory(training_set: TrainingSet, horizon: int, fitting: Fitting) -> 
     horizon : in days.
     fitting : folds, seed, workers, and how much data trees need.
     """
-    tried: list[int | None] = [None]
-    tried += [days for days in MEMORIES if _suffices(training_set, horizon, fitting, days)]
-    if len(tried) == 1:
+    tried = [days for days in MEMORIES if _suffices(training_set, horizon, fitting, days)]
+    if not tried or not goes_forward(training_set, horizon, fitting):
         return Memory(None, {})
-    folds = {
-        days: make_folds(training_set, horizon, replace(fitting, memory_days=days), _MOST_ROWS)
-        for days in tried
-    }
-    tried = [days for days in tried if len(folds[days]) == len(folds[None])]
+    losses, groups = _losses(training_set, horizon, fitting, None)
+    found: dict[int | None, Floats] = {None: losses}
+    chosen = None
+    for days in tried:
+        losses, judged = _losses(training_set, horizon, fitting, days)
+        if len(judged) != len(groups):  # a fold had nothing to learn from
+            continue
+        found[days] = losses
+        gain = found[chosen] - losses
+        if gain.sum() > ERRORS * standard_error(gain, groups):
+            chosen = days
+    return Memory(chosen, {days: float(loss.mean()) for days, loss in found.items()})
+
+
+def _losses(
+    training_set: TrainingSet, horizon: int, fitting: Fitting, days: int | None
+) -> tuple[Floats, npt.NDArray[np.object_]]:
+    """Return what a model of that memory loses on each row of the forward folds, and its account.
+
+    The rows are the same for all memories.
+    """
+    folds = make_folds(training_set, horizon, replace(fitting, memory_days=days), _MOST_ROWS)
     ways = directions(training_set)
 
     def losses(fold: Fold) -> Floats:
         model = _PROBE.estimator(fold.categorical, ways, fitting.seed).fit(fold.X, fold.y)
         return log_losses(expit(model.decision_function(fold.X_test)), fold.y_test)
 
-    asked = [(days, fold) for days in tried for fold in folds[days]]
-    found = in_parallel(losses, [fold for _, fold in asked], fitting.workers)
-    by_memory = {
-        days: np.concatenate([f for (d, _), f in zip(asked, found, strict=True) if d == days])
-        for days in tried
-    }
-    groups = np.concatenate([fold.groups for fold in folds[None]])
-    chosen = tried[0]
-    for days in tried[1:]:
-        gain = by_memory[chosen] - by_memory[days]
-        if gain.sum() > ERRORS * standard_error(gain, groups):
-            chosen = days
-    return Memory(chosen, {days: float(loss.mean()) for days, loss in by_memory.items()})
+    found = in_parallel(losses, folds, fitting.workers)
+    empty = [np.zeros(0, dtype=object)]
+    groups = np.concatenate([*empty, *(fold.groups for fold in folds)])
+    return np.concatenate([np.zeros(0), *found]), groups
 
 
 def _suffices(training_set: TrainingSet, horizon: int, fitting: Fitting, days: int) -> bool:

@@ -104,3 +104,12 @@ def test_forecasts_come_in_the_order_of_time_whatever_that_of_the_rows(make):
     times = instants(mixed)
     asked = [fold.test for fold in forecast_rows(mixed, everything, FITTING)[90]]
     assert np.all(np.diff(times[np.concatenate(asked)]) >= 0)
+
+
+def test_where_time_is_too_short_for_forward_folds_all_is_remembered(make):
+    known = turned(make, day=200)
+    times = instants(known)
+    early = known.take(times < times.min() + 100 * DAY)
+    asked = replace(FITTING, min_boosting=10)
+    assert (early.labels[90] == 1).sum() > 100
+    assert choose_memory(early, 90, asked).losses == {}
