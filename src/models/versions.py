@@ -23,6 +23,7 @@ _DESCRIBING: Final = (
     "horizons",
     "chosen",
     "seed",
+    "memory_days",
     "snapshots",
     "leads",
     "conversions",
@@ -148,4 +149,6 @@ def parameters(metadata: Mapping[str, Any]) -> dict[str, Any]:
     named = {f"recipe.{key}": value for key, value in recipe.items() if key != "parts"}
     for number, part in enumerate(recipe.get("parts", ()), start=1):
         named |= {f"recipe.{number}.{key}": value for key, value in part.items()}
-    return named | {key: metadata[key] for key in ("chosen", "seed", "target") if key in metadata}
+    return named | {
+        key: metadata[key] for key in ("chosen", "seed", "target", "memory_days") if key in metadata
+    }
