@@ -97,6 +97,14 @@ class Binary(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # skle
         return self
 
     @abstractmethod
+    def held_at(self, value: float) -> Additive:
+        """Return the fitted model as one of all columns but the last, which has this value.
+
+        Its log-odds are those of this model for rows that have the value there. The last column
+        is a number.
+        """
+
+    @abstractmethod
     def _fit(self, X: Floats, y: Floats) -> None:
         """Learn from codes 0 and 1."""
 

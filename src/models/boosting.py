@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.parallel import in_parallel
 from models.additive import Binary
+from models.tree_text import without_last
 from models.trees import CompiledTrees
 
 Floats = npt.NDArray[np.float64]
@@ -155,6 +156,14 @@ class SmallBoosting(Binary):
         """Keep the trees as text, which is stored, and as arrays, which predict."""
         self.text_ = text
         self.trees_ = CompiledTrees(text)
+
+    def held_at(self, value: float) -> SmallBoosting:
+        """Return the fitted model as one of all columns but the last, which has this value."""
+        last = self.trees_.columns - 1
+        held = SmallBoosting(**self.get_params())
+        held.monotone = tuple(self.monotone)[:last]
+        held._compile(without_last(self.text_, value))
+        return held._restored(last)
 
     def state(self) -> dict[str, Any]:
         """Return everything needed to predict."""

@@ -178,6 +178,8 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sk
     starts_ : for each input column, the position of its first output column.
     """
 
+    FITTED = ("indicator_", "codes_", "medians_", "centers_", "scales_", "category_", "starts_")
+
     def __init__(self, categorical: Sequence[int] = ()) -> None:
         self.categorical = categorical
 
@@ -205,6 +207,14 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sk
         self.category_ = category
         self.starts_ = np.concatenate([[0], np.cumsum(self.widths)[:-1]]).astype(np.int64)
         return self
+
+    def without_last(self) -> Self:
+        """Return the fitted design of all columns but the last."""
+        shorter = type(self)(self.categorical)
+        for name in self.FITTED:
+            setattr(shorter, name, getattr(self, name)[:-1])
+        shorter.n_features_in_ = len(shorter.starts_)
+        return shorter
 
     @property
     def widths(self) -> npt.NDArray[np.int64]:

@@ -62,7 +62,7 @@ def play_off(
     -------
     The mixture of those parts that count, or the part that counts alone.
     """
-    ways = directions(training_set)
+    ways = directions(training_set, fitting)
     parts = [replace(linear, kind="logistic"), *(replace(b, kind="boosting") for b in boosted)]
 
     def forecasts(fold: Fold) -> Unseen:
@@ -119,7 +119,7 @@ def challenge(
     ours : what the search chose.
     plugged : the classifiers that were asked for.
     """
-    ways = directions(training_set)
+    ways = directions(training_set, fitting)
     folds = make_folds(training_set, horizon, fitting, _MOST_ROWS)
     recipes: list[Buildable] = [ours, *plugged]
 

@@ -17,13 +17,16 @@ from features.training_set import TrainingSet
 from models.additive import Additive
 from models.calibration import FITTERS, Choice, choose_calibration, fit_platt
 from models.conversion import ConversionModel, HorizonModel, Prior
-from models.folds import Fitting, Forecasts, directions, encoder_for, remembered
+from models.dating import PRESENT, dated
+from models.folds import Fitting, Forecasts, directions, encoder_for, thinned
 from models.hazard import Contest, person_periods
 from models.recipe import Buildable
-from models.splits import Mask
+from models.splits import Mask, instants
 
 Floats = npt.NDArray[np.float64]
 _REFERENCE_POINTS = 2001
+_MOST_PERIODS = 60_000
+"""A hazard has a row for each period of a snapshot, all alike but for what came of them."""
 
 
 def converted_leads(training_set: TrainingSet, horizon: int, rows: Mask | None = None) -> int:
@@ -62,7 +65,6 @@ def fit_model(
         horizon: training_set.labels[horizon].notna().to_numpy()
         for horizon in training_set.horizons
     }
-    usable = remembered(training_set, usable, fitting)
     primary = training_set.horizons[-1]
     conversions = converted_leads(training_set, primary, usable[primary])
     encoder = encoder_for(training_set).fit(training_set.values[usable[primary]])
@@ -76,8 +78,10 @@ def fit_model(
         models = _fitted(
             training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
         )
+        # Labels come a horizon late: where the company moves, so does the level meanwhile.
+        lags = set(training_set.horizons) if fitting.clock else hazards
         calibrated = [
-            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in hazards)
+            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in lags)
             for m in models
         ]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
@@ -119,17 +123,23 @@ def _fitted(
         if horizon == last
         or converted_leads(training_set, horizon, usable[horizon]) >= fitting.min_conversions
     ]
-    wanted: list[int | None] = [each for each in own if each not in hazards]
-    wanted += [None] if hazards else []
+    # The hazard has the most rows, so that it begins first.
+    wanted: list[int | None] = [None] if hazards else []
+    wanted += [each for each in own if each not in hazards]
+    times, ways = instants(training_set), directions(training_set, fitting)
 
     def fit(horizon: int | None) -> Additive:
         if horizon is None:
             rows, y = person_periods(training_set.labels, usable)
+            chosen = thinned(np.arange(len(y)), _MOST_PERIODS, np.random.default_rng(fitting.seed))
+            rows, y = rows[chosen], y[chosen]
         else:
             rows = np.flatnonzero(usable[horizon])
             y = training_set.labels[horizon].to_numpy(dtype=np.float64)[rows]
-        estimator = recipe.estimator(categorical, directions(training_set), fitting.seed)
-        return estimator.fit(X[rows], y)
+        estimator = recipe.estimator(categorical, ways, fitting.seed)
+        if not fitting.clock:
+            return estimator.fit(X[rows], y)
+        return estimator.fit(dated(X[rows], times[rows]), y).held_at(PRESENT)
 
     fitted = dict(zip(wanted, in_parallel(fit, wanted, fitting.workers), strict=True))
     of_horizon = {each: fitted[None if each in hazards else each] for each in own}
@@ -147,7 +157,8 @@ def _calibrated(
 ) -> tuple[HorizonModel, Choice]:
     """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone.
 
-    What a hazard gives are log-odds of one period, which are no forecast before they are mapped.
+    What a hazard gives are log-odds of one period, which are no forecast before they are mapped;
+    what a model of a moving company gives is the level of a horizon ago.
     """
     found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
@@ -194,7 +205,7 @@ def _metadata(
         "target": training_set.target,
         "horizons": list(training_set.horizons),
         "seed": fitting.seed,
-        "memory_days": fitting.memory_days,
+        "clock": fitting.clock,
         "min_conversions": fitting.min_conversions,
         "min_boosting": fitting.min_boosting,
         "chosen": recipe.kind,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
+from models.dating import at_present, dated
 from models.encoding import FeatureEncoder
 from models.errors import ModelError
 from models.hazard import person_periods
@@ -24,7 +25,6 @@ from models.splits import (
     forward_parts,
     group_holdout,
     instants,
-    recent,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ class Fold:
     Parameters
     ----------
     X, y : training rows. The encoder saw these alone.
-    X_test, y_test : the rows to forecast.
+    X_test, y_test : the rows to forecast. With a clock both have the time as their last column.
     categorical : positions of the columns that hold category codes.
     groups : account or lead of the rows to forecast.
     leads : whose rows they are.
@@ -101,8 +101,7 @@ class Fitting:
     min_conversions : below this many converted leads the model is a prior.
     min_boosting : below this many it is a logistic regression; from here on trees are tried.
     workers : fits at a time; the result does not depend on it.
-    memory_days : older snapshots than so many days before the newest that a fit may use are left
-        out of it; none where None.
+    clock : whether a fit is told when its rows were seen, as `models.dating` says.
     """
 
     folds: int = 3
@@ -110,7 +109,7 @@ class Fitting:
     min_conversions: int = 30
     min_boosting: int = 100
     workers: int = 2
-    memory_days: int | None = None
+    clock: bool = False
 
 
 def make_folds(
@@ -128,7 +127,7 @@ def make_folds(
     known = np.ones(len(training_set), dtype=np.bool_)
     starts = _starts(training_set, horizon, fitting)
     return [
-        _fold(training_set, horizon, rows)
+        _fold(training_set, horizon, rows, fitting)
         for rows in _fold_rows(training_set, horizon, known, starts, fitting, most_rows)
     ]
 
@@ -175,22 +174,16 @@ def _fold_rows(
     fitting: Fitting,
     most_rows: int,
 ) -> list[FoldRows]:
-    """Return the rows of each fold that has something to learn and to judge.
-
-    What is judged does not depend on what is learned from, so that memories can be compared.
-    """
+    """Return the rows of each fold that has something to learn and to judge."""
     rng, times = np.random.default_rng(fitting.seed), instants(training_set)
     y = training_set.labels[horizon].to_numpy(dtype=np.float64)
     places = np.flatnonzero(usable)
     folds = []
     parts = _positions(training_set, places, horizon, starts, fitting)
     for number, (before, after) in enumerate(parts):
-        test = _thinned(places[after], most_rows // 2, rng)
+        train = thinned(places[before], most_rows, rng)
+        test = thinned(places[after], most_rows // 2, rng)
         test = test[np.argsort(times[test], kind="stable")]
-        held = np.zeros(len(times), dtype=np.bool_)
-        held[places[before]] = True
-        held = recent(times, held, fitting.memory_days)
-        train = _thinned(np.flatnonzero(held), most_rows, np.random.default_rng(fitting.seed))
         if 0 < y[train].sum() < len(train) and len(test):
             folds.append(FoldRows(number, train, test))
     return folds
@@ -214,15 +207,18 @@ def _positions(
     return [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in masks]
 
 
-def _thinned(rows: Positions, most: int, rng: np.random.Generator) -> Positions:
+def thinned(rows: Positions, most: int, rng: np.random.Generator) -> Positions:
+    """Return so many of the rows at most, drawn at random, in their order."""
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _fold(training_set: TrainingSet, horizon: int, rows: FoldRows) -> Fold:
+def _fold(training_set: TrainingSet, horizon: int, rows: FoldRows, fitting: Fitting) -> Fold:
     y = training_set.labels[horizon].to_numpy(dtype=np.float64)
     encoder = encoder_for(training_set).fit(training_set.values.iloc[rows.train])
     X = encoder.transform(training_set.values.iloc[rows.train])
     X_test = encoder.transform(training_set.values.iloc[rows.test])
+    if fitting.clock:
+        X, X_test = dated(X, instants(training_set)[rows.train]), at_present(X_test)
     groups = np.asarray(training_set.groups, dtype=object)[rows.test]
     leads = training_set.snapshots["lead_id"].to_numpy(dtype=object)[rows.test]
     return Fold(X, y[rows.train], X_test, y[rows.test], tuple(encoder.levels_), groups, leads)
@@ -234,9 +230,10 @@ def encoder_for(training_set: TrainingSet) -> FeatureEncoder:
     return FeatureEncoder(categorical=named)
 
 
-def directions(training_set: TrainingSet) -> tuple[int, ...]:
-    """Return the declared direction of each column."""
-    return tuple(feature.monotone for feature in training_set.features)
+def directions(training_set: TrainingSet, fitting: Fitting) -> tuple[int, ...]:
+    """Return the declared direction of each column that a fit learns from."""
+    declared = tuple(feature.monotone for feature in training_set.features)
+    return (*declared, 0) if fitting.clock else declared
 
 
 def forecast_folds(
@@ -256,8 +253,9 @@ def forecast_folds(
     asked = [(horizon, fold) for horizon in rows for fold in rows[horizon]]
 
     def forecast(one: tuple[int, FoldRows]) -> Forecasts:
-        fold = _fold(training_set, *one)
-        estimator = recipe.estimator(fold.categorical, directions(training_set), fitting.seed)
+        fold = _fold(training_set, *one, fitting)
+        ways = directions(training_set, fitting)
+        estimator = recipe.estimator(fold.categorical, ways, fitting.seed)
         log_odds = estimator.fit(fold.X, fold.y).decision_function(fold.X_test)
         return Forecasts(log_odds, fold.y_test, fold.groups)
 
@@ -289,7 +287,7 @@ def hazard_forecasts(
     usable : for each horizon, the snapshots whose label may be used.
     recipe, fitting : what to fit, and how.
     """
-    times = training_set.snapshots["as_of"]
+    times, seen = training_set.snapshots["as_of"], instants(training_set)
     rng = np.random.default_rng(fitting.seed)
     asked = []
     for number in sorted({fold.number for folds in rows.values() for fold in folds}):
@@ -299,9 +297,8 @@ def hazard_forecasts(
             each: usable[each] & (times + pd.Timedelta(days=each) <= start).to_numpy()
             for each in training_set.horizons
         }
-        over = remembered(training_set, over, fitting)
         places, events = person_periods(training_set.labels, over)
-        chosen = _thinned(np.arange(len(places)), _MOST_ROWS, rng)
+        chosen = thinned(np.arange(len(places)), _MOST_ROWS, rng)
         if not 0 < events[chosen].sum() < len(chosen):
             return None
         asked.append((places[chosen], events[chosen], tests))
@@ -310,12 +307,15 @@ def hazard_forecasts(
         places, events, tests = one
         values = training_set.values.iloc[places]
         encoder = encoder_for(training_set).fit(values)
-        hazard = recipe.estimator(
-            tuple(encoder.levels_), directions(training_set), fitting.seed
-        ).fit(encoder.transform(values), events)
+        X, codes = encoder.transform(values), tuple(encoder.levels_)
+        if fitting.clock:
+            X = dated(X, seen[places])
+        hazard = recipe.estimator(codes, directions(training_set, fitting), fitting.seed)
+        hazard.fit(X, events)
         found = {}
         for horizon, test in tests.items():
-            log_odds = hazard.decision_function(encoder.transform(training_set.values.iloc[test]))
+            asked = encoder.transform(training_set.values.iloc[test])
+            log_odds = hazard.decision_function(at_present(asked) if fitting.clock else asked)
             labels = training_set.labels[horizon].to_numpy(dtype=np.float64)[test]
             groups = np.asarray(training_set.groups, dtype=object)[test]
             found[horizon] = Forecasts(log_odds, labels, groups)
@@ -323,14 +323,6 @@ def hazard_forecasts(
 
     found = in_parallel(forecast, asked, fitting.workers)
     return {h: _joined(each[h] for each in found if h in each) for h in rows}
-
-
-def remembered(
-    training_set: TrainingSet, usable: Mapping[int, Mask], fitting: Fitting
-) -> dict[int, Mask]:
-    """Return for each horizon which of the usable snapshots a fit learns from."""
-    times = instants(training_set)
-    return {h: recent(times, mask, fitting.memory_days) for h, mask in usable.items()}
 
 
 def _joined(found: Iterable[Forecasts]) -> Forecasts:

@@ -9,14 +9,16 @@ from scipy.special import expit
 
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
+from models.dating import at_present, dated
 from models.fitting import converted_leads
 from models.folds import Fitting, directions, encoder_for
 from models.metrics import figures
 from models.recipe import Buildable
+from models.splits import instants
 
 COLUMNS = ["share", "leads", "conversions", "log_loss", "auc"]
 SHARES = (0.125, 0.25, 0.5, 1.0)
-_MOST_ROWS, _FEWEST_WINS = 40_000, 10
+_MOST_ROWS, _FEWEST_WINS = 20_000, 10
 
 
 def learning_curve(
@@ -78,8 +80,10 @@ def _judged(
         part = part.take(np.sort(rng.choice(len(part), _MOST_ROWS, replace=False)))
     encoder = encoder_for(part).fit(part.values)
     labels = part.labels[part.horizons[-1]].to_numpy(dtype=np.float64)
-    estimator = recipe.estimator(tuple(encoder.levels_), directions(part), fitting.seed)
-    estimator.fit(encoder.transform(part.values), labels)
-    p = expit(estimator.decision_function(encoder.transform(asked.values)))
+    X, X_test = encoder.transform(part.values), encoder.transform(asked.values)
+    if fitting.clock:
+        X, X_test = dated(X, instants(part)), at_present(X_test)
+    estimator = recipe.estimator(tuple(encoder.levels_), directions(part, fitting), fitting.seed)
+    p = expit(estimator.fit(X, labels).decision_function(X_test))
     found = figures(p, y, np.ones((1, len(y))), 0.1)
     return float(found["log_loss"][0]), float(found["auc"][0])

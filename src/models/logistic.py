@@ -59,14 +59,23 @@ class LogisticModel(Binary):
         """Return the log-odds of the second class, shape (rows,), without checks."""
         return np.asarray(self._contributions(X).sum(axis=1))
 
+    def held_at(self, value: float) -> LogisticModel:
+        """Return the fitted model as one of all columns but the last, which has this value."""
+        row = np.zeros((1, self.n_features_in_))
+        row[0, -1] = value
+        held, kept = LogisticModel(**self.get_params()), int(self.design_.starts_[-1])
+        held.design_ = self.design_.without_last()
+        held.coef_, held.means_ = self.coef_[:kept], self.means_[:kept]
+        held.base_ = self.base_ + float(self._contributions(row)[0, -2])
+        return held._restored(len(held.design_.starts_))
+
     def state(self) -> dict[str, Any]:
         """Return everything needed to predict."""
         design = self.design_
-        names = ("indicator_", "codes_", "medians_", "centers_", "scales_", "category_", "starts_")
         return {
             "kind": "logistic",
             "parameters": self.get_params() | {"categorical": list(self.categorical)},
-            "design": {name: getattr(design, name) for name in names},
+            "design": {name: getattr(design, name) for name in design.FITTED},
             "coef": self.coef_,
             "means": self.means_,
             "base": self.base_,

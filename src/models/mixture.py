@@ -7,9 +7,7 @@ no more than a `LogitBlend` or a `SmallBoosting`, however many parts were mixed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +17,10 @@ from sklearn.base import clone
 from models.additive import Binary
 from models.boosting import SmallBoosting
 from models.logistic import LogisticModel
+from models.tree_text import merged
 
 Floats = npt.NDArray[np.float64]
 Part = LogisticModel | SmallBoosting
-_VALUES = re.compile(r"^(leaf_value|internal_value)=(.*)$", re.MULTILINE)
 
 
 class LogitBlend(Binary):
@@ -59,6 +57,13 @@ class LogitBlend(Binary):
     def _contributions(self, X: Floats) -> Floats:
         linear, boosted = self.linear_._contributions(X), self.boosting_._contributions(X)
         return (1.0 - self.weight) * linear + self.weight * boosted
+
+    def held_at(self, value: float) -> LogitBlend:
+        """Return the fitted model as one of all columns but the last, which has this value."""
+        linear, boosting = self.linear_.held_at(value), self.boosting_.held_at(value)
+        held = LogitBlend(self.linear, self.boosting, self.weight)
+        held.linear_, held.boosting_ = linear, boosting
+        return held._restored(linear.n_features_in_)
 
     def state(self) -> dict[str, Any]:
         """Return everything needed to predict."""
@@ -107,6 +112,10 @@ class LogitMixture(Binary):
     def _contributions(self, X: Floats) -> Floats:
         return self.folded_.contributions(X)
 
+    def held_at(self, value: float) -> Part | LogitBlend:
+        """Return the fitted model as one of all columns but the last, which has this value."""
+        return self.folded_.held_at(value)
+
     def state(self) -> dict[str, Any]:
         """Return everything needed to predict: that of the folded model."""
         return self.folded_.state()
@@ -138,26 +147,6 @@ def folded(fitted: Sequence[Part], weights: Sequence[float]) -> Part | LogitBlen
     return LogitBlend.from_state(state)
 
 
-def merged(texts: Sequence[str], weights: Sequence[float]) -> str:
-    """Return LightGBM's text of one model that has all trees of several, weighted.
-
-    Parameters
-    ----------
-    texts : what ``model_to_string`` gave for models of the same columns.
-    weights : what the log-odds of each count for.
-    """
-    head, _, tail = _cut(texts[0])
-    trees = [
-        _VALUES.sub(partial(_scaled, weight=weight), tree)
-        for text, weight in zip(texts, weights, strict=True)
-        for tree in _cut(text)[1]
-    ]
-    numbered = [f"Tree={number}\n{tree}" for number, tree in enumerate(trees)]
-    sizes = " ".join(str(len(tree)) for tree in numbered)
-    head = re.sub(r"^tree_sizes=.*$", f"tree_sizes={sizes}", head, flags=re.MULTILINE)
-    return head + "".join(numbered) + tail
-
-
 def _is_linear(part: Part) -> bool:
     return isinstance(part, LogisticModel)
 
@@ -169,15 +158,3 @@ def _together(boosted: Sequence[tuple[SmallBoosting, float]]) -> SmallBoosting:
     heaviest = max(boosted, key=lambda pair: pair[1])[0]
     text = merged([part.text_ for part, _ in boosted], [weight for _, weight in boosted])
     return SmallBoosting.from_state({**heaviest.state(), "booster": text})
-
-
-def _cut(text: str) -> tuple[str, list[str], str]:
-    """Return what stands before the trees, each tree without its number, and what comes after."""
-    head, *trees = re.split(r"^Tree=\d+\n", text, flags=re.MULTILINE)
-    last, mark, rest = trees[-1].partition("end of trees")
-    return head, [*trees[:-1], last], mark + rest
-
-
-def _scaled(found: re.Match[str], weight: float) -> str:
-    values = " ".join(repr(float(word) * weight) for word in found[2].split())
-    return f"{found[1]}={values}"

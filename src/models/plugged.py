@@ -71,7 +71,8 @@ class PluggedModel:
     classifier : not fitted. Where it takes no missing values, numbers are imputed by their
         median (with an indicator) and scaled, and categories are made columns of their own;
         otherwise it gets categories as codes. A pipeline gets the rows as they are: every
-        column in the order of the features, NaN where unknown.
+        column in the order of the features, NaN where unknown, and last, where the company moves,
+        the time (`models.dating`).
     categorical : which columns hold codes of categories.
 
     Raises
@@ -87,6 +88,7 @@ class PluggedModel:
             )
         self.classifier = classifier
         self.categorical = tuple(categorical)
+        self.last_: float | None = None
 
     def fit(self, X: Floats, y: Floats) -> PluggedModel:
         """Fit a copy of the classifier to encoded rows and their outcome, 0 or 1."""
@@ -97,6 +99,8 @@ class PluggedModel:
 
     def decision_function(self, X: Floats) -> Floats:
         """Return log-odds, shape (rows,)."""
+        if self.last_ is not None:
+            X = np.column_stack([X, np.full(len(X), self.last_)])
         shares = self.fitted_.predict_proba(X)[:, 1]
         return np.asarray(logit(np.clip(shares, _CERTAIN, 1 - _CERTAIN)))
 
@@ -128,6 +132,12 @@ class PluggedModel:
         shares[:, -1] = steps[:, 0]
         return shares
 
+    def held_at(self, value: float) -> PluggedModel:
+        """Return the fitted model as one of all columns but the last, which has this value."""
+        held = PluggedModel(self.classifier, self.categorical)
+        held.fitted_, held.typical_, held.last_ = self.fitted_, self.typical_[:-1], value
+        return held
+
     def state(self) -> dict[str, Any]:
         """Return everything needed to predict.
 
@@ -146,6 +156,7 @@ class PluggedModel:
             "kind": "plugged",
             "categorical": list(self.categorical),
             "typical": self.typical_,
+            "last": self.last_,
             "skops": np.frombuffer(data, dtype=np.uint8),
         }
 
@@ -164,6 +175,7 @@ class PluggedModel:
         fitted = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
         model = cls(fitted, state["categorical"])
         model.fitted_, model.typical_ = fitted, np.asarray(state["typical"])
+        model.last_ = state.get("last")
         return model
 
 

@@ -21,6 +21,10 @@ class Fittable(Additive, Protocol):
         """Fit to encoded rows and their outcome, 0 or 1."""
         ...
 
+    def held_at(self, value: float) -> Additive:
+        """Return the fitted model as one of all columns but the last, which has this value."""
+        ...
+
 
 class Buildable(Protocol):
     """What fitting needs of a recipe, ours or somebody else's."""

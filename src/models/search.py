@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.training_set import TrainingSet
+from models.clock import Clock, choose_clock
 from models.conversion import ConversionModel
 from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
@@ -24,11 +25,9 @@ from models.folds import (
     forecast_folds,
     forecast_rows,
     make_folds,
-    remembered,
 )
 from models.hazard import notes as hazard_notes
 from models.learning import learning_curve
-from models.memory import Memory, choose_memory
 from models.plugged import PluggedRecipe
 from models.recipe import Buildable, Recipe
 from models.space import KINDS
@@ -123,8 +122,8 @@ def tune(
     primary = training_set.horizons[-1]
     past = training_set.take(_past_rows(training_set, held)[primary])
     wins = converted_leads(past, primary)
-    memory = choose_memory(past, primary, fitting)
-    fitting = replace(fitting, memory_days=memory.days)
+    clock = choose_clock(past, primary, fitting)
+    fitting = replace(fitting, clock=clock.told)
     found = make_folds(past, primary, fitting, _SEARCH_ROWS) if wins >= min_conversions else []
     recipe: Buildable = Recipe("logistic" if wins < min_boosting else "blend")
     plugged = [PluggedRecipe(name, each) for name, each in (candidates or {}).items()]
@@ -133,9 +132,10 @@ def tune(
     table, parameters = trial_frame([]), pd.DataFrame(columns=IMPORTANCE)
     if found:
         kinds = KINDS[:1] if wins < min_boosting else KINDS
-        search = Search(found, directions(training_set), fitting, kinds)
+        search = Search(found, directions(training_set, fitting), fitting, kinds)
         study = search.run(
-            name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}-{memory.days}",
+            name=f"{training_set.digest}-{training_set.target}-{primary}-{seed}"
+            + ("-clock" if clock.told else ""),
             trials=trials,
             timeout_s=None if timeout_s is None else timeout_s - (time.monotonic() - started),
             storage=storage,
@@ -148,7 +148,7 @@ def tune(
         if finalists is not None:
             ours = play_off(past, primary, *finalists, fitting)
         recipe = challenge(past, primary, ours, plugged, fitting) if plugged else ours
-    tuned = _finish(training_set, recipe, fitting, held=held, capacity=capacity, memory=memory)
+    tuned = _finish(training_set, recipe, fitting, held=held, capacity=capacity, clock=clock)
     return replace(tuned, trials=table, parameters=parameters)
 
 
@@ -159,7 +159,7 @@ def _finish(
     *,
     held: Holdout | None,
     capacity: float,
-    memory: Memory,
+    clock: Clock,
 ) -> TunedModel:
     """Calibrate and judge on the past, then fit to everything with all forward forecasts."""
     rows = _past_rows(training_set, held)
@@ -186,12 +186,12 @@ def _finish(
     )
     known = training_set.labels.notna().any(axis=1).to_numpy()
     test = training_set.take(held.future() & known)
-    told = (memory.note,) if memory.note else ()
+    told = (clock.note,) if clock.note else ()
     notes = (judged.message,) if judged.kind == "prior" else (*told, *hazard_notes(contests))
     evaluation = evaluate(
         judged, test, past=training_set, capacity=capacity, seed=fitting.seed, notes=notes
     )
-    past = training_set.take(remembered(training_set, rows, fitting)[training_set.horizons[-1]])
+    past = training_set.take(rows[training_set.horizons[-1]])
     learning = learning_curve(past, test, recipe, fitting)
     evaluation = replace(evaluation, learning=learning)
     fresh = _fresh_forecasts(judged, test)

@@ -120,20 +120,6 @@ def forward_parts(
         yield train, np.flatnonzero((times >= start) & (times < stop))
 
 
-def recent(times: Positions, usable: Mask, days: int | None) -> Mask:
-    """Return those snapshots among the usable ones that a memory of so many days still holds.
-
-    Parameters
-    ----------
-    times : as-of times of all snapshots, in microseconds since 1970.
-    usable : which of them may be learned from.
-    days : counted back from the newest usable one; all of them where None.
-    """
-    if days is None or not usable.any():
-        return usable
-    return np.asarray(usable & (times > times[usable].max() - _microseconds(days)))
-
-
 def _microseconds(days: float) -> int:
     return round(days * _DAY_US)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 
+from features.parallel import in_parallel
 from models.boosting import FEW_LEVELS
 from models.folds import Fitting, Fold
 from models.objective import FoldObjective, most_rounds, stride
@@ -107,12 +108,15 @@ class Search:
         recipe = Recipe.from_parameters(drawn)
         recipe = replace(recipe, rounds=most_rounds(recipe))
         curves: list[Floats] = []
-        for step, fold in enumerate(self.objectives):
-            curves.append(fold.losses(recipe))
-            mean = np.mean(curves, axis=0)
-            trial.report(float(mean.min()), step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+        workers = self.fitting.workers
+        for start in range(0, len(self.objectives), workers):
+            some = self.objectives[start : start + workers]
+            for curve in in_parallel(lambda fold: fold.losses(recipe), some, workers):
+                curves.append(curve)
+                mean = np.mean(curves, axis=0)
+                trial.report(float(mean.min()), len(curves) - 1)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
         if recipe.kind != "logistic":
             trial.set_user_attr("rounds", int(np.argmin(mean) + 1) * stride(recipe))
         return float(mean.min())

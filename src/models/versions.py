@@ -23,7 +23,7 @@ _DESCRIBING: Final = (
     "horizons",
     "chosen",
     "seed",
-    "memory_days",
+    "clock",
     "snapshots",
     "leads",
     "conversions",
@@ -149,6 +149,5 @@ def parameters(metadata: Mapping[str, Any]) -> dict[str, Any]:
     named = {f"recipe.{key}": value for key, value in recipe.items() if key != "parts"}
     for number, part in enumerate(recipe.get("parts", ()), start=1):
         named |= {f"recipe.{number}.{key}": value for key, value in part.items()}
-    return named | {
-        key: metadata[key] for key in ("chosen", "seed", "target", "memory_days") if key in metadata
-    }
+    asked = ("chosen", "seed", "target", "clock")
+    return named | {key: metadata[key] for key in asked if key in metadata}
