@@ -1,4 +1,3 @@
-import lightgbm as lgb
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -6,7 +5,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from models.boosting import SmallBoosting
 from models.conversion import HorizonModel
 from models.logistic import LogisticModel
-from models.mixture import LogitBlend, LogitMixture, folded, merged
+from models.mixture import LogitBlend, LogitMixture, folded
 
 STUMPS = SmallBoosting(rounds=30, leaves=2, categorical=(4,))
 TREES = SmallBoosting(rounds=20, leaves=6, learning_rate=0.1, categorical=(4,))
@@ -42,15 +41,6 @@ class TestEveryMixture:
         again = HorizonModel.from_state(HorizonModel(90, mixture).state())
         assert isinstance(again.estimator, LogitBlend | SmallBoosting)
         assert np.array_equal(again.log_odds(data[0]), mixture.decision_function(data[0]))
-
-
-def test_lightgbm_reads_the_merged_trees(data):
-    texts = [part.fit(*data).text_ for part in (STUMPS, TREES)]
-    booster = lgb.Booster(model_str=merged(texts, [0.4, 0.6]))
-    alone = [lgb.Booster(model_str=text).predict(data[0], raw_score=True) for text in texts]
-    found = booster.predict(data[0], raw_score=True)
-    assert booster.num_trees() == 50
-    np.testing.assert_allclose(found, 0.4 * alone[0] + 0.6 * alone[1], rtol=0, atol=1e-12)
 
 
 def test_refuses_two_linear_parts(data):

@@ -13,7 +13,7 @@ from models.recipe import Recipe
 def setting(training_set):
     known = training_set.take(training_set.labels[90].notna().to_numpy())
     fold = make_folds(known, 90, Fitting())[-1]
-    return fold, directions(known)
+    return fold, directions(known, Fitting())
 
 
 @pytest.mark.parametrize("kind", ["logistic", "boosting"])
