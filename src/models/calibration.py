@@ -165,17 +165,6 @@ def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Pla
     return Platt(float(np.exp(found[1])) if slope_sd else 1.0, float(found[0]))
 
 
-def fit_newest(log_odds: Floats, labels: Floats) -> Platt:
-    """Fit a Platt map to the newest third alone: the level is moving, and this is where it is.
-
-    Parameters
-    ----------
-    log_odds, labels : as for `fit_platt`, the oldest first.
-    """
-    start = len(labels) - max(1, len(labels) // 3)
-    return fit_platt(log_odds[start:], labels[start:])
-
-
 def fit_isotonic(log_odds: Floats, labels: Floats) -> Isotonic:
     """Fit a staircase; its ends stay half a conversion away from certainty."""
     margin = 0.5 / len(labels)
@@ -232,12 +221,11 @@ def fit_venn_abers(log_odds: Floats, labels: Floats) -> Isotonic:
 FITTERS: Mapping[str, Callable[[Floats, Floats], Calibrator]] = {
     "none": lambda log_odds, labels: Platt(),  # noqa: ARG005  one signature for all
     "platt": fit_platt,
-    "newest": fit_newest,
     "beta": fit_beta,
     "isotonic": fit_isotonic,
     "venn-abers": fit_venn_abers,
 }
-"""Every way to calibrate by its name, the simplest first. Each takes rows with the oldest first."""
+"""Every way to calibrate by its name, the simplest first."""
 
 
 @dataclass(frozen=True)

@@ -78,10 +78,8 @@ def fit_model(
         models = _fitted(
             training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
         )
-        # Labels come a horizon late: where the company moves, so does the level meanwhile.
-        lags = set(training_set.horizons) if fitting.clock else hazards
         calibrated = [
-            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in lags)
+            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in hazards)
             for m in models
         ]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
@@ -157,8 +155,7 @@ def _calibrated(
 ) -> tuple[HorizonModel, Choice]:
     """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone.
 
-    What a hazard gives are log-odds of one period, which are no forecast before they are mapped;
-    what a model of a moving company gives is the level of a horizon ago.
+    What a hazard gives are log-odds of one period, which are no forecast before they are mapped.
     """
     found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())

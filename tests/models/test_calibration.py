@@ -129,20 +129,6 @@ def test_what_held_only_once_is_not_learned():
     assert choose_calibration(told, labels, groups_of(4000)).name == "none"
 
 
-def test_a_level_that_keeps_moving_is_taken_from_the_newest_forecasts():
-    """Promises of 20,000 leads, ever more of them too high."""
-    log_odds, labels = drawn(1.0, 0.0, size=20_000)
-    told = log_odds + np.linspace(0.0, 3.0, 20_000)
-    choice = choose_calibration(told, labels, groups_of(20_000))
-    assert choice.name == "newest"
-    last, expected = slice(18_000, None), labels[18_000:].mean()
-    newest, all_alike = (
-        expit(FITTERS[name](told, labels).calibrate(told[last])).mean()
-        for name in ("newest", "platt")
-    )
-    assert abs(newest - expected) < abs(all_alike - expected) / 2
-
-
 def test_what_is_no_forecast_yet_is_not_left_alone():
     log_odds, labels = drawn(1.0, 0.0)
     choice = choose_calibration(log_odds, labels, groups_of(len(labels)), leave_alone=False)
@@ -156,4 +142,4 @@ def test_stairs_are_for_many_conversions():
     labels = (rng.random(2000) < expit(np.where(log_odds > -1, 1.5, -2.5))).astype(float)
     choice = choose_calibration(log_odds, labels, groups_of(2000))
     assert 100 < labels.sum() < 1000
-    assert set(choice.losses) == {"none", "platt", "newest", "beta"}
+    assert set(choice.losses) == {"none", "platt", "beta"}
