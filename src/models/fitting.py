@@ -78,8 +78,10 @@ def fit_model(
         models = _fitted(
             training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
         )
+        # Labels come a horizon late: where the company moves, its level has moved on meanwhile.
+        mapped = set(training_set.horizons) if fitting.clock else hazards
         calibrated = [
-            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in hazards)
+            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in mapped)
             for m in models
         ]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
@@ -155,7 +157,8 @@ def _calibrated(
 ) -> tuple[HorizonModel, Choice]:
     """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone.
 
-    What a hazard gives are log-odds of one period, which are no forecast before they are mapped.
+    What a hazard gives are log-odds of one period, which are no forecast before they are mapped;
+    what a model of a moving company gives is the level of a horizon ago.
     """
     found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
