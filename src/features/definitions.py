@@ -1,6 +1,6 @@
 """Every feature, declared once, with the words that a marketer reads.
 
-The file is long because it is a list: one declaration a block, and nothing else.
+The file is long because it is a list: one declaration a block, and the few words that names share.
 
 To add one, write a `Feature` into the family that it belongs to (or a new family, and name it in
 `FAMILIES`). The same declaration works in a notebook first:
