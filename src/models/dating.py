@@ -19,22 +19,24 @@ PRESENT = 0.0
 _QUARTER_US = 91 * 86_400_000_000
 
 
-def dated(X: Floats, times: Positions) -> Floats:
+def dated(X: Floats, times: Positions, *, told: bool) -> Floats:
     """Return rows to learn from with their time beside them: quarters before the newest, negative.
 
     Parameters
     ----------
     X : encoded rows.
     times : when each was seen, in microseconds since 1970.
+    told : whether the model is told the time at all; the rows as they are where not.
     """
-    return np.column_stack([X, (times - times.max(initial=0)) / _QUARTER_US])
+    return np.column_stack([X, (times - times.max(initial=0)) / _QUARTER_US]) if told else X
 
 
-def at_present(X: Floats) -> Floats:
+def at_present(X: Floats, *, told: bool) -> Floats:
     """Return rows to forecast with the present beside them.
 
     Parameters
     ----------
     X : encoded rows.
+    told : as for `dated`.
     """
-    return np.column_stack([X, np.full(len(X), PRESENT)])
+    return np.column_stack([X, np.full(len(X), PRESENT)]) if told else X

@@ -137,9 +137,8 @@ def _fitted(
             rows = np.flatnonzero(usable[horizon])
             y = training_set.labels[horizon].to_numpy(dtype=np.float64)[rows]
         estimator = recipe.estimator(categorical, ways, fitting.seed)
-        if not fitting.clock:
-            return estimator.fit(X[rows], y)
-        return estimator.fit(dated(X[rows], times[rows]), y).held_at(PRESENT)
+        fitted = estimator.fit(dated(X[rows], times[rows], told=fitting.clock), y)
+        return fitted.held_at(PRESENT) if fitting.clock else fitted
 
     fitted = dict(zip(wanted, in_parallel(fit, wanted, fitting.workers), strict=True))
     of_horizon = {each: fitted[None if each in hazards else each] for each in own}

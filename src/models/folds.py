@@ -215,10 +215,9 @@ def thinned(rows: Positions, most: int, rng: np.random.Generator) -> Positions:
 def _fold(training_set: TrainingSet, horizon: int, rows: FoldRows, fitting: Fitting) -> Fold:
     y = training_set.labels[horizon].to_numpy(dtype=np.float64)
     encoder = encoder_for(training_set).fit(training_set.values.iloc[rows.train])
-    X = encoder.transform(training_set.values.iloc[rows.train])
-    X_test = encoder.transform(training_set.values.iloc[rows.test])
-    if fitting.clock:
-        X, X_test = dated(X, instants(training_set)[rows.train]), at_present(X_test)
+    times = instants(training_set)[rows.train]
+    X = dated(encoder.transform(training_set.values.iloc[rows.train]), times, told=fitting.clock)
+    X_test = at_present(encoder.transform(training_set.values.iloc[rows.test]), told=fitting.clock)
     groups = np.asarray(training_set.groups, dtype=object)[rows.test]
     leads = training_set.snapshots["lead_id"].to_numpy(dtype=object)[rows.test]
     return Fold(X, y[rows.train], X_test, y[rows.test], tuple(encoder.levels_), groups, leads)
@@ -307,15 +306,14 @@ def hazard_forecasts(
         places, events, tests = one
         values = training_set.values.iloc[places]
         encoder = encoder_for(training_set).fit(values)
-        X, codes = encoder.transform(values), tuple(encoder.levels_)
-        if fitting.clock:
-            X = dated(X, seen[places])
+        codes = tuple(encoder.levels_)
+        X = dated(encoder.transform(values), seen[places], told=fitting.clock)
         hazard = recipe.estimator(codes, directions(training_set, fitting), fitting.seed)
         hazard.fit(X, events)
         found = {}
         for horizon, test in tests.items():
             asked = encoder.transform(training_set.values.iloc[test])
-            log_odds = hazard.decision_function(at_present(asked) if fitting.clock else asked)
+            log_odds = hazard.decision_function(at_present(asked, told=fitting.clock))
             labels = training_set.labels[horizon].to_numpy(dtype=np.float64)[test]
             groups = np.asarray(training_set.groups, dtype=object)[test]
             found[horizon] = Forecasts(log_odds, labels, groups)

@@ -80,9 +80,8 @@ def _judged(
         part = part.take(np.sort(rng.choice(len(part), _MOST_ROWS, replace=False)))
     encoder = encoder_for(part).fit(part.values)
     labels = part.labels[part.horizons[-1]].to_numpy(dtype=np.float64)
-    X, X_test = encoder.transform(part.values), encoder.transform(asked.values)
-    if fitting.clock:
-        X, X_test = dated(X, instants(part)), at_present(X_test)
+    X = dated(encoder.transform(part.values), instants(part), told=fitting.clock)
+    X_test = at_present(encoder.transform(asked.values), told=fitting.clock)
     estimator = recipe.estimator(tuple(encoder.levels_), directions(part, fitting), fitting.seed)
     p = expit(estimator.fit(X, labels).decision_function(X_test))
     found = figures(p, y, np.ones((1, len(y))), 0.1)

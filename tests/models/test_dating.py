@@ -41,7 +41,7 @@ def moving():
     X[:, 2] = random.integers(0, 6, 1500)
     X[random.random(X.shape) < 0.1] = np.nan
     times = random.integers(0, 8 * QUARTER, 1500)
-    rows = dated(X, times)
+    rows = dated(X, times, told=True)
     told = (
         np.nan_to_num(X[:, 0]) * (rows[:, -1] > -3) + np.isin(X[:, 2], (1, 4)) + 0.3 * rows[:, -1]
     )
@@ -50,11 +50,12 @@ def moving():
 
 def test_the_newest_row_is_at_present_and_a_year_ago_is_four_quarters_back():
     X = np.arange(6.0).reshape(3, 2)
-    rows = dated(X, np.array([0, 4 * QUARTER, 3 * QUARTER]) + 10**15)
+    rows = dated(X, np.array([0, 4 * QUARTER, 3 * QUARTER]) + 10**15, told=True)
     assert np.array_equal(rows[:, :2], X)
     assert rows[:, 2].tolist() == [-4, PRESENT, -1]
-    assert np.array_equal(at_present(X), np.column_stack([X, [PRESENT] * 3]))
-    assert dated(X[:0], np.zeros(0, dtype=np.int64)).shape == (0, 3)
+    assert np.array_equal(at_present(X, told=True), np.column_stack([X, [PRESENT] * 3]))
+    assert dated(X[:0], np.zeros(0, dtype=np.int64), told=True).shape == (0, 3)
+    assert dated(X, np.zeros(3, dtype=np.int64), told=False) is X is at_present(X, told=False)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -87,7 +88,7 @@ class TestHeld:
 def test_a_linear_effect_of_the_time_becomes_part_of_the_base_alone(moving):
     X, y = moving
     model = LINEAR.fit(X, y)
-    whole, held = model.contributions(at_present(X[:, :-1])), model.held_at(PRESENT)
+    whole, held = model.contributions(at_present(X[:, :-1], told=True)), model.held_at(PRESENT)
     shares = held.contributions(X[:, :-1])
     assert np.array_equal(shares[:, :-1], whole[:, :-2])
     np.testing.assert_allclose(shares[:, -1], whole[:, -1] + whole[:, -2], rtol=0, atol=1e-12)
