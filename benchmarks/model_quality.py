@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from parts.model_page import page, section, slug
-from parts.model_rivals import RIVALS, SLOW, STRONG, labels_of, told_what_matters
+from parts.model_rivals import RIVALS, SLOW, STRONG, baseline, labels_of, told_what_matters
 from parts.model_sets import Problem, problems
 
 from models import TunedModel, tune
+from models.capacity import weekly_wins
 from models.evaluation import FUTURE
 from models.metrics import chance_error, figures, group_weights, reliability_table
 from models.plots import reliability_plot
@@ -35,8 +36,10 @@ from models.plots import reliability_plot
 Floats = npt.NDArray[np.float64]
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 METRICS = ("log_loss", "auc", "calibration_error")
-MODEL, TOLD, LAW = "smarketing", "told what matters", "the law"
+MODEL, TOLD, LAW, POINTS = "smarketing", "told what matters", "the law", "points scheme"
 TRIALS = 25
+CAPACITY = 0.1
+"""Share of the leads in a week's queue that sales can work."""
 SETTLED = 0.001
 """What everybody forecasts for leads that are known to be lost."""
 
@@ -61,9 +64,9 @@ def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[st
         seconds[name] = time.perf_counter() - started
     if images is not None:
         draw(problem, tuned, images)
-    known = {}
-    if problem.best is not None:
-        known = {TOLD: told_what_matters(problem.past, problem.test), LAW: problem.best}
+    known = {} if problem.best is None else {LAW: problem.best}
+    if problem.by_features:
+        known = {TOLD: told_what_matters(problem.past, problem.test)} | known
     found = _judged(problem, forecasts | known)
     best = min((each for each in rivals if each in STRONG), key=lambda n: found[n]["log_loss"][0])
     metadata = tuned.model.metadata
@@ -85,7 +88,8 @@ def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[st
         },
         "best_rival": best,
         "attained": _attained(found, MODEL) if known else None,
-        "told": _attained(found, TOLD) if known else None,
+        "told": _attained(found, TOLD) if TOLD in found else None,
+        "wins": _wins(problem, forecasts | known) if problem.weekly else None,
     }
 
 
@@ -95,7 +99,21 @@ def _judged(problem: Problem, forecasts: dict[str, Floats]) -> dict[str, dict[st
     lost = [f"settled {number}" for number in range(problem.settled)]
     weights = group_weights(np.append(problem.test.groups, lost), 200, 7)
     return {
-        name: figures(_with_settled(problem, p), y, weights, 0.1) for name, p in forecasts.items()
+        name: figures(_with_settled(problem, p), y, weights, CAPACITY)
+        for name, p in forecasts.items()
+    }
+
+
+def _wins(problem: Problem, forecasts: dict[str, Floats]) -> dict[str, Any]:
+    """Return the wins that a team reaches by each order of work, and ours beyond each."""
+    forecasts = {**forecasts, POINTS: baseline(POINTS)(problem.past, problem.test)}
+    y = labels_of(problem.test)
+    weekly = weekly_wins(forecasts, y, problem.test, capacity=CAPACITY).set_index("order")
+    columns = ["wins", "low", "high", "margin", "margin_low", "margin_high"]
+    rows = weekly[columns].round().astype(int).to_numpy().tolist()
+    return {
+        "per_week": int(weekly["per_week"].iloc[0]),
+        "orders": dict(zip(weekly.index, rows, strict=True)),
     }
 
 

@@ -24,7 +24,15 @@ beforehand which eight of the hundred features the law can be read from, and as 
 best on the test part. Nobody knows either; what is missing above it lies in the number of leads,
 not in the choice of features.
 """
-_ORDER = ("bpic2012", "d365", "x_education", "leadforge intermediate", "leadforge advanced")
+WINS = """In the sample company the law speaks of what nobody can see: a lead's interest and its
+buying project, past and future. What it forecasts is no bound that could be reached; its order of
+work tells how many wins are luck. Leads come up for work at every age, so that the wins of a week
+are counted too.
+"""
+_ORDER = (
+    *("bpic2012", "d365", "x_education", "sample company"),
+    *("leadforge intermediate", "leadforge advanced"),
+)
 
 
 def slug(name: str) -> str:
@@ -36,7 +44,7 @@ def page(sets: Sequence[Mapping[str, Any]]) -> str:
     """Return the whole page as Markdown."""
     ordered = sorted(sets, key=lambda each: _place(each["name"]))
     sections = [section(each, plot=True) for each in ordered]
-    return "\n".join([HEAD, summary(ordered), LAW, *sections])
+    return "\n".join([HEAD, summary(ordered), LAW, WINS, *sections])
 
 
 def _place(name: str) -> int:
@@ -98,12 +106,27 @@ def section(done: Mapping[str, Any], *, plot: bool = False) -> str:
         lines.append(
             f"\nOf the ranking that the law allows, {_share(done['attained'])} is reached."
         )
+    if done.get("wins"):
+        lines += _wins(done["wins"])
     if plot:
         lines.append(
             f"\n![Reliability on the test part: {done['name']}]"
             f"(images/reliability-{slug(done['name'])}.svg)"
         )
     return "\n".join(lines) + "\n"
+
+
+def _wins(wins: Mapping[str, Any]) -> list[str]:
+    """Return the wins of each order of work as lines of a table."""
+    lines = [
+        f"\nWins reached when sales works {wins['per_week']:,} leads a week:\n",
+        "| order of work | wins | model's wins beyond it |",
+        "| --- | ---: | ---: |",
+    ]
+    for name, (won, low, high, margin, less, more) in wins["orders"].items():
+        beyond = "" if name == "smarketing" else f"{margin:+} ({less:+} to {more:+})"
+        lines.append(f"| {name} | {won} ({low} to {high}) | {beyond} |")
+    return lines
 
 
 def told(interval: Sequence[float]) -> str:

@@ -16,13 +16,16 @@ from parts.world_law import Law, best_forecast, seen_in
 
 from features import Feature, TrainingSet, build_training_set
 from features.audit import audit_table
-from history import History, open_store
+from history import History, open_store, sample_company
 from history.sources import read
 from models.splits import forward_holdout
 
 Floats = npt.NDArray[np.float64]
 NOW = pd.Timestamp("2026-01-01", tz="UTC").as_unit("us")
 _X_EDUCATION = "x_education, without leaks"
+_SAMPLE = "sample company, seed"
+SAMPLES = (7, 8, 11)
+"""Seeds of the sample company."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +36,9 @@ class Problem:
     ----------
     name : of the set, with the age of the lead.
     past, test : the labels of both are known for the last horizon.
-    best : what somebody who knows the law that made the data would forecast for `test` from what
-        can be seen of each lead, where the law is known.
+    best : what somebody who knows the law that made the data would forecast for `test`, where the
+        law is known: in leadforge's worlds from what can be seen of each lead, in the sample
+        company from what cannot be seen too.
     settled : leads that were known to be lost before they could be asked about. Nobody scores
         them; where the ceiling counts them, everybody is credited with knowing.
     """
@@ -48,7 +52,17 @@ class Problem:
     @property
     def simulated(self) -> bool:
         """Whether a law made the data."""
+        return self.best is not None
+
+    @property
+    def by_features(self) -> bool:
+        """Whether it is known which features the law can be read from."""
         return self.name.startswith("leadforge")
+
+    @property
+    def weekly(self) -> bool:
+        """Whether leads stand in a queue week by week: snapshots of every age, real dates."""
+        return self.name.startswith(_SAMPLE)
 
 
 Wanted = Callable[[str], bool]
@@ -67,6 +81,7 @@ def problems(data: Path, scratch: Path, wanted: Wanted) -> Iterator[Problem]:
             yield from _forward(folder, history, horizons, ages, asked)
     if wanted(_X_EDUCATION) and (data / "x_education").is_dir():
         yield _x_education(data / "x_education" / "Leads.csv")
+    yield from _samples(wanted)
     yield from _leadforge(scratch, wanted)
 
 
@@ -127,6 +142,19 @@ def _x_education(file: Path) -> Problem:
     cut = len(frame) * 3 // 4
     rows = np.arange(len(frame))
     return Problem(_X_EDUCATION, whole.take(rows < cut), whole.take(rows >= cut))
+
+
+def _samples(wanted: Wanted) -> Iterator[Problem]:
+    """Learn from the sample company's first snapshots, judge on the newest quarter, at all ages."""
+    for seed in SAMPLES:
+        if not wanted(name := f"{_SAMPLE} {seed}"):
+            continue
+        sample = sample_company(8_000, seed=seed)
+        whole = build_training_set(sample.history)
+        held = forward_holdout(whole, 0.25)
+        past = whole.take(held.past(whole.labels, whole.horizons[-1]))
+        test = whole.take(held.future() & whole.labels[whole.horizons[-1]].notna().to_numpy())
+        yield Problem(name, past, test, sample.truth.probability(test.snapshots, test.horizons[-1]))
 
 
 WORLDS = ((1, 5), (3, 5), (2, 18))
