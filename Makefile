@@ -42,13 +42,14 @@ test-spark: spark ## run the tests of Spark, and the notebook about it, in a pro
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/features/test_spark.py \
 	  "tests/notebooks/test_notebooks.py::test_a_notebook_runs_from_top_to_bottom[07_scale_out]"
 
+# In CI the tests have run the notebooks already.
 check: $(READY) ## format, lint, types, the import contract, notebooks, the documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/python -m mypy
 	@PYTHONPATH=src:. $(BIN)/lint-imports
 	@$(MAKE) --no-print-directory docs
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/notebooks
+	@$(if $(CI),,OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/notebooks)
 
 docs: $(READY) ## build the documentation into site/; a broken link fails
 	@$(BIN)/python -m mkdocs build --strict --quiet
