@@ -142,7 +142,7 @@ def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Pla
     Parameters
     ----------
     log_odds : raw forecasts of snapshots unseen in training.
-    labels : 0 or 1, same length.
+    labels : 0 or 1, or a share between, same length.
     slope_sd : how far the logarithm of the slope is expected to lie from zero: a mild prior
         that only few conversions feel. Zero holds the slope at one and moves the base rate alone.
     """
@@ -163,6 +163,21 @@ def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Pla
     bounds = [(-15.0, 15.0), (-4.0, 4.0)][: 2 if slope_sd else 1]
     found = minimize(target, np.zeros(len(bounds)), method="L-BFGS-B", bounds=bounds).x
     return Platt(float(np.exp(found[1])) if slope_sd else 1.0, float(found[0]))
+
+
+def fit_halfway(log_odds: Floats, labels: Floats) -> Platt:
+    """Fit a Platt map that believes what was forecast as much as what came of it.
+
+    For a model that follows a company as it moves (`models.dating`). What its forward folds got
+    wrong is partly theirs: they knew less of how the company moves than the model that is fitted
+    to everything, and each tells of one season only (docs/decisions/0012-clock.md). What is
+    promised in all ends halfway between what they promised and what came.
+
+    Parameters
+    ----------
+    log_odds, labels : as for `fit_platt`.
+    """
+    return fit_platt(log_odds, (labels + expit(log_odds)) / 2)
 
 
 def fit_isotonic(log_odds: Floats, labels: Floats) -> Isotonic:
@@ -234,8 +249,8 @@ class Choice:
 
     Parameters
     ----------
-    name : of the calibration in `FITTERS`.
-    losses : held-out log loss of each.
+    name : of the calibration in `FITTERS`; "halfway" or "base rate" where there was no choice.
+    losses : held-out log loss of each that was tried.
     """
 
     name: str

@@ -158,15 +158,16 @@ def against_hazard(
 
     Returns
     -------
-    The contests, none where the horizons are not evenly spaced or a hazard has nothing to learn
-    from, and the forecasts of whichever won.
+    The contests and the forecasts of whichever won. There are no contests where the horizons are
+    not evenly spaced, where a hazard has nothing to learn from, or where the company moves: the
+    log-odds of a period are no forecast without a map, and a map learned then is out of date.
     """
     told = [
         horizon
         for horizon, ours in direct.items()
         if min(ours.labels.sum(), len(ours.labels) - ours.labels.sum()) >= fitting.min_conversions
     ]
-    if not told or not comparable(training_set.horizons):
+    if fitting.clock or not told or not comparable(training_set.horizons):
         return (), dict(direct)
     hazard = hazard_forecasts(training_set, rows, usable, recipe, fitting)
     if hazard is None:

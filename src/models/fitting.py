@@ -15,7 +15,14 @@ import sklearn
 from features.parallel import in_parallel
 from features.training_set import TrainingSet
 from models.additive import Additive
-from models.calibration import FITTERS, Choice, choose_calibration, fit_platt
+from models.calibration import (
+    FITTERS,
+    Calibrator,
+    Choice,
+    choose_calibration,
+    fit_halfway,
+    fit_platt,
+)
 from models.conversion import ConversionModel, HorizonModel, Prior
 from models.dating import PRESENT, dated
 from models.folds import Fitting, Forecasts, directions, encoder_for, thinned
@@ -25,6 +32,7 @@ from models.splits import Mask, instants
 
 Floats = npt.NDArray[np.float64]
 _REFERENCE_POINTS = 2001
+_FEWEST_TO_CALIBRATE = 10
 _MOST_PERIODS = 60_000
 """A hazard has a row for each period of a snapshot, all alike but for what came of them."""
 
@@ -78,11 +86,17 @@ def fit_model(
         models = _fitted(
             training_set, X, recipe, usable, fitting, categorical=codes, hazards=hazards
         )
-        # Labels come a horizon late: where the company moves, its level has moved on meanwhile.
-        mapped = set(training_set.horizons) if fitting.clock else hazards
         calibrated = [
-            _calibrated(m, forecasts, X, training_set, usable, leave_alone=m.horizon not in mapped)
-            for m in models
+            _calibrated(
+                model,
+                forecasts.get(model.horizon, Forecasts()),
+                X,
+                training_set.labels[model.horizon].to_numpy(dtype=np.float64),
+                usable[model.horizon],
+                moving=fitting.clock,
+                leave_alone=model.horizon not in hazards,
+            )
+            for model in models
         ]
         models, choices = [pair[0] for pair in calibrated], [pair[1] for pair in calibrated]
     model = ConversionModel(
@@ -147,30 +161,31 @@ def _fitted(
 
 def _calibrated(
     model: HorizonModel,
-    forecasts: Mapping[int, Forecasts],
+    found: Forecasts,
     X: Floats,
-    training_set: TrainingSet,
-    usable: Mapping[int, Mask],
+    labels: Floats,
+    known: Mask,
     *,
+    moving: bool,
     leave_alone: bool,
 ) -> tuple[HorizonModel, Choice]:
     """Calibrate on unseen snapshots; where a horizon borrows its estimator, shift it alone.
 
-    What a hazard gives are log-odds of one period, which are no forecast before they are mapped;
-    what a model of a moving company gives is the level of a horizon ago.
+    What a hazard gives are log-odds of one period, which are no forecast before they are mapped.
     """
-    found = forecasts.get(model.horizon, Forecasts())
     own = min(found.labels.sum(), len(found.labels) - found.labels.sum())
-    if own >= 10:
+    calibrator: Calibrator
+    if own < _FEWEST_TO_CALIBRATE:
+        raw = model.estimator.decision_function(X[known])
+        calibrator, choice = fit_platt(raw, labels[known], slope_sd=0.0), Choice("base rate", {})
+    elif moving:
+        calibrator, choice = fit_halfway(found.log_odds, found.labels), Choice("halfway", {})
+    else:
         choice = choose_calibration(
             found.log_odds, found.labels, found.groups, leave_alone=leave_alone
         )
         calibrator = FITTERS[choice.name](found.log_odds, found.labels)
-        return replace(model, calibrator=calibrator), choice
-    known = usable[model.horizon]
-    labels = training_set.labels[model.horizon].to_numpy(dtype=np.float64)[known]
-    shift = fit_platt(model.estimator.decision_function(X[known]), labels, slope_sd=0.0)
-    return replace(model, calibrator=shift), Choice("base rate", {})
+    return replace(model, calibrator=calibrator), choice
 
 
 def _prior(training_set: TrainingSet, horizon: int, rows: Mask, columns: int) -> HorizonModel:

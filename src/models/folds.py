@@ -284,10 +284,9 @@ def hazard_forecasts(
     training_set : snapshots of every age.
     rows : of each horizon's folds, from `forecast_rows`; those of one number begin at one instant.
     usable : for each horizon, the snapshots whose label may be used.
-    recipe, fitting : what to fit, and how.
+    recipe, fitting : what to fit, and how; without a clock.
     """
-    times, seen = training_set.snapshots["as_of"], instants(training_set)
-    rng = np.random.default_rng(fitting.seed)
+    times, rng = training_set.snapshots["as_of"], np.random.default_rng(fitting.seed)
     asked = []
     for number in sorted({fold.number for folds in rows.values() for fold in folds}):
         tests = {h: fold.test for h in rows for fold in rows[h] if fold.number == number}
@@ -306,14 +305,12 @@ def hazard_forecasts(
         places, events, tests = one
         values = training_set.values.iloc[places]
         encoder = encoder_for(training_set).fit(values)
-        codes = tuple(encoder.levels_)
-        X = dated(encoder.transform(values), seen[places], told=fitting.clock)
+        X, codes = encoder.transform(values), tuple(encoder.levels_)
         hazard = recipe.estimator(codes, directions(training_set, fitting), fitting.seed)
         hazard.fit(X, events)
         found = {}
         for horizon, test in tests.items():
-            asked = encoder.transform(training_set.values.iloc[test])
-            log_odds = hazard.decision_function(at_present(asked, told=fitting.clock))
+            log_odds = hazard.decision_function(encoder.transform(training_set.values.iloc[test]))
             labels = training_set.labels[horizon].to_numpy(dtype=np.float64)[test]
             groups = np.asarray(training_set.groups, dtype=object)[test]
             found[horizon] = Forecasts(log_odds, labels, groups)
