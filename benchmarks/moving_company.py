@@ -22,7 +22,7 @@ from scipy.special import expit
 from features import build_training_set, compute_features
 from history import sample_company
 from history.sample import Sample
-from models.calibration import FITTERS, choose_calibration, fit_halfway, fit_platt
+from models.calibration import FITTERS, choose_calibration, fit_moving, fit_platt
 from models.fitting import fit_model
 from models.folds import Fitting, forecast_folds, forecast_rows
 from models.metrics import log_losses
@@ -41,7 +41,7 @@ RECIPE = Mixture(
     ),
     (0.34, 0.33, 0.33),
 )
-OURS = "told, halfway"
+OURS = "told, moving"
 HEAD = f"""# A company that moves
 
 `python benchmarks/moving_company.py --write-docs`
@@ -53,7 +53,8 @@ likely each of them is to convert. *Promised* is what was promised in all over w
 (geometric mean of the trainings), *off by* the mean factor by which it was missed either way. The
 law knows a lead's interest and its buying project; nobody else can.
 
-What is used is *{OURS}* ([decision 12](../decisions/0012-clock.md)).
+What is used is *{OURS}*: the slope of the Platt map, and a quarter of what it does to the level
+([decision 12](../decisions/0012-clock.md)).
 """
 
 
@@ -76,7 +77,7 @@ def forecasts(sample: Sample, until: pd.Timestamp) -> Iterator[tuple[int, str, F
             law = sample.truth.probability(later, part.horizon)
             chosen = choose_calibration(seen.log_odds, seen.labels, seen.groups).name
             ways = {"left alone": FITTERS["none"], "Platt": fit_platt, "chosen": FITTERS[chosen]}
-            ways |= {"halfway": fit_halfway} if told else {}
+            ways |= {"moving": fit_moving} if told else {}
             for name, fit in ways.items():
                 p = expit(fit(seen.log_odds, seen.labels).calibrate(raw))
                 yield part.horizon, f"{'told' if told else 'not told'}, {name}", p, law

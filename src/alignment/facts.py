@@ -26,6 +26,10 @@ class Facts:
     figures : `Evaluation.figures` of its training.
     reliability : promised against observed, as `Evaluation.reliability`.
     fairness : declared groups compared, as `Evaluation.fairness`.
+    segments : promised against observed by part of the leads, as `Evaluation.segments`.
+    weekly : wins of each order of work, as `Evaluation.weekly`.
+    learning : figures of ever more data, as `Evaluation.learning`.
+    notes : what a reader has to know about these figures.
     versions : one dict per registered version: version, created_at, champion, who, why, chosen,
         log_loss.
     earlier : the champion before, to compare with, and its version.
@@ -34,6 +38,10 @@ class Facts:
     figures: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     fairness: pd.DataFrame = field(default_factory=pd.DataFrame)
+    segments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    weekly: pd.DataFrame = field(default_factory=pd.DataFrame)
+    learning: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: Sequence[str] = ()
     versions: Sequence[dict[str, Any]] = ()
     earlier: ConversionModel | None = None
     earlier_version: str = ""
@@ -59,10 +67,11 @@ def facts_of(registry: Registry, number: int) -> Facts:
         before = registry.load(registry.version(earlier[0])) if earlier else None
     except (ModelError, OSError):
         before = None
-    names = ("figures", "reliability", "fairness")
+    names = ("figures", "reliability", "fairness", "segments", "weekly", "learning")
     tables = {name: pd.DataFrame(told.get(name, ())) for name in names}
     return Facts(
         **tables,
+        notes=[str(each) for each in told.get("notes", ())],
         versions=versions,
         earlier=before,
         earlier_version=str(earlier[0]) if before else "",

@@ -165,19 +165,22 @@ def fit_platt(log_odds: Floats, labels: Floats, *, slope_sd: float = 0.5) -> Pla
     return Platt(float(np.exp(found[1])) if slope_sd else 1.0, float(found[0]))
 
 
-def fit_halfway(log_odds: Floats, labels: Floats) -> Platt:
-    """Fit a Platt map that believes what was forecast as much as what came of it.
+def fit_moving(log_odds: Floats, labels: Floats, *, believed: float = 0.25) -> Platt:
+    """Fit a Platt map whose slope believes what came, and whose level mostly what was forecast.
 
-    For a model that follows a company as it moves (`models.dating`). What its forward folds got
-    wrong is partly theirs: they knew less of how the company moves than the model that is fitted
-    to everything, and each tells of one season only (docs/decisions/0012-clock.md). What is
-    promised in all ends halfway between what they promised and what came.
+    For a model that follows a company as it moves (`models.dating`). That forecasts lie too close
+    together holds at any time. How much too high they were does not: forward folds knew less of
+    how the company moves than the model that is fitted to everything, and each tells of one season
+    only (docs/decisions/0012-clock.md).
 
     Parameters
     ----------
     log_odds, labels : as for `fit_platt`.
+    believed : what is promised in all goes so far from what was forecast towards what came.
     """
-    return fit_platt(log_odds, (labels + expit(log_odds)) / 2)
+    slope = fit_platt(log_odds, labels).slope
+    promised = expit(log_odds) + believed * (labels - expit(log_odds))
+    return Platt(slope, fit_platt(slope * log_odds, promised, slope_sd=0.0).intercept)
 
 
 def fit_isotonic(log_odds: Floats, labels: Floats) -> Isotonic:
@@ -249,7 +252,7 @@ class Choice:
 
     Parameters
     ----------
-    name : of the calibration in `FITTERS`; "halfway" or "base rate" where there was no choice.
+    name : of the calibration in `FITTERS`; "moving" or "base rate" where there was no choice.
     losses : held-out log loss of each that was tried.
     """
 

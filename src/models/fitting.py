@@ -20,7 +20,7 @@ from models.calibration import (
     Calibrator,
     Choice,
     choose_calibration,
-    fit_halfway,
+    fit_moving,
     fit_platt,
 )
 from models.conversion import ConversionModel, HorizonModel, Prior
@@ -179,7 +179,7 @@ def _calibrated(
         raw = model.estimator.decision_function(X[known])
         calibrator, choice = fit_platt(raw, labels[known], slope_sd=0.0), Choice("base rate", {})
     elif moving:
-        calibrator, choice = fit_halfway(found.log_odds, found.labels), Choice("halfway", {})
+        calibrator, choice = fit_moving(found.log_odds, found.labels), Choice("moving", {})
     else:
         choice = choose_calibration(
             found.log_odds, found.labels, found.groups, leave_alone=leave_alone

@@ -10,7 +10,7 @@ from models.calibration import (
     calibrator_from_state,
     choose_calibration,
     fit_beta,
-    fit_halfway,
+    fit_moving,
     fit_isotonic,
     fit_platt,
     fit_venn_abers,
@@ -36,14 +36,17 @@ def test_moves_the_base_rate_alone_when_asked():
     assert expit(found.calibrate(log_odds)).mean() == pytest.approx(labels.mean(), abs=1e-4)
 
 
-def test_halfway_promises_in_all_what_lies_between_what_was_promised_and_what_came():
+def test_of_a_moving_company_the_slope_is_learned_and_a_quarter_of_the_level():
     log_odds, labels = drawn(1.5, -1.0)
-    line, whole = fit_halfway(log_odds, labels), fit_platt(log_odds, labels)
-    between = (labels.sum() + expit(log_odds).sum()) / 2
+    line, whole = fit_moving(log_odds, labels), fit_platt(log_odds, labels)
+    promised = expit(log_odds).sum()
+    between = promised + 0.25 * (labels.sum() - promised)
     assert expit(line.calibrate(log_odds)).sum() == pytest.approx(between, rel=1e-3)
-    assert 1.0 < line.slope < whole.slope
-    assert whole.intercept < line.intercept < 0.0
-    assert fit_halfway(log_odds, expit(log_odds)).slope == pytest.approx(1.0, abs=0.01)
+    assert line.slope == whole.slope
+    assert whole.intercept < line.intercept
+    assert fit_moving(log_odds, labels, believed=1.0).intercept == pytest.approx(
+        whole.intercept, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("labels", [np.zeros(5), np.ones(5)])

@@ -81,7 +81,7 @@ def test_a_model_that_was_told_the_time_follows_what_moved(make, tmp_path):
     model = tuned.model
     assert model.metadata["clock"] is tuned.judged.metadata["clock"] is True
     assert tuned.evaluation.notes[0].startswith("This company moves: a model that knows")
-    assert {each["name"] for each in model.metadata["calibration"]} == {"halfway"}
+    assert {each["name"] for each in model.metadata["calibration"]} == {"moving"}
     assert model.metadata["hazard"] == []
     model.save(tmp_path / "model")
     again = ConversionModel.load(tmp_path / "model")

@@ -66,6 +66,7 @@ def lines(
     bands: tuple[Sequence[float], Sequence[float]] | None = None,
     diagonal: bool = False,
     log: bool = False,
+    bottom: float = 0.0,
 ) -> str:
     """Draw lines over a common axis; they differ in colour, dash and marker.
 
@@ -79,6 +80,7 @@ def lines(
     bands : lower and upper ends of an interval around the first series.
     diagonal : draw where promised equals observed.
     log : space the x axis by factors.
+    bottom : where the axis of values begins, unless a value lies lower.
     """
     figure, axes = _canvas()
     few = len(x) <= 16
@@ -112,7 +114,7 @@ def lines(
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     if not diagonal:
-        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        axes.set_ylim(bottom=min(bottom, axes.get_ylim()[0]))
     if len(series) > 1 or mark is not None or diagonal:
         _explain(figure, axes)
     return _svg(figure, name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from alignment.pages import charts, parts
+from alignment.pages import model_charts, parts
 from alignment.situation import Situation
 from history import History
 from models import ConversionModel
@@ -49,7 +49,17 @@ def view(situation: Situation) -> dict[str, Any]:
         "told": _told(situation.model, situation.version),
         "sentences": _sentences(situation, figures),
         "figures": _figures(figures),
-        "reliability": _reliability(situation.facts.reliability, situation.horizon),
+        "promises": [
+            chart
+            for chart in (
+                model_charts.reliability(situation.facts.reliability, situation.horizon),
+                model_charts.weekly(situation.facts.weekly),
+                model_charts.learning(situation.facts.learning),
+            )
+            if chart is not None
+        ],
+        "by_part": _by_part(situation.facts.segments),
+        "notes": situation.facts.notes,
         "fairness": _fairness(situation.facts.fairness),
         "versions": [
             [str(each.get(name, "")) for name in _VERSION] for each in situation.facts.versions
@@ -234,36 +244,24 @@ def _parity(row: Mapping[Any, Any]) -> str:
     return words + (", worth a look" if row["differs"] else "")
 
 
-def _reliability(rows: pd.DataFrame, horizon: int) -> parts.Chart | None:
-    if rows.empty:
-        return None
-    part = rows[(rows["segment"] == "future") & (rows["horizon"] == horizon)]
-    if part.empty:
-        return None
-    part = part.sort_values("promised")
-    return parts.Chart(
-        name="reliability",
-        title="Does the number mean what it says?",
-        svg=charts.lines(
-            part["promised"].tolist(),
-            {"observed": part["observed"].tolist()},
-            name="reliability",
-            across=f"promised probability within {horizon} days",
-            up="share that was won",
-            x_format=charts.percent,
-            y_format=charts.percent,
-            bands=(part["low"].tolist(), part["high"].tolist()),
-            diagonal=True,
-        ),
-        columns=["leads", "promised", "won", "95 % interval"],
-        rows=[
-            [
-                f"{row['n']:,.0f}",
-                parts.share(row["promised"]),
-                parts.share(row["observed"]),
-                f"{parts.share(row['low'])} to {parts.share(row['high'])}",
-            ]
-            for row in part.to_dict("records")
-        ],
-        note="Leads in ten equal parts by promise, on outcomes that the model had not seen.",
-    )
+def _by_part(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return promised and observed shares of each part of the leads, broken promises first."""
+    rows = rows.sort_values("kept", kind="stable") if len(rows) else rows
+    shown = [
+        [
+            f"{row['by']}: {row['value']}".replace("_", " "),
+            f"{row['n']:,.0f}",
+            parts.share(row["promised"]),
+            f"{parts.share(row['observed'])} ({parts.share(row['low'])} to "
+            f"{parts.share(row['high'])})",
+            "" if row["kept"] else "less" if row["observed"] < row["promised"] else "more",
+        ]
+        for row in rows.to_dict("records")
+    ]
+    kept = int(rows["kept"].sum()) if len(rows) else 0
+    return {
+        "columns": ["part", "snapshots", "promised", "won (95 % interval)", "than promised"],
+        "rows": shown,
+        "said": f"In {kept} of {len(shown)} parts of the leads the promise lies within the 95 % "
+        "interval of what came.",
+    }
