@@ -44,7 +44,8 @@ def page(sets: Sequence[Mapping[str, Any]]) -> str:
     """Return the whole page as Markdown."""
     ordered = sorted(sets, key=lambda each: _place(each["name"]))
     sections = [section(each, plot=True) for each in ordered]
-    return "\n".join([HEAD, summary(ordered), LAW, WINS, *sections])
+    wins = [WINS] if any(each.get("wins") for each in ordered) else []
+    return "\n".join([HEAD, summary(ordered), LAW, *wins, *sections])
 
 
 def _place(name: str) -> int:

@@ -180,6 +180,9 @@ def test_a_leader_reads_how_right_the_model_has_been(page, service):
     page.goto(f"{service}/pages/model")
     expect(page.get_by_role("heading", name="In plain words")).to_be_visible()
     expect(page.locator("main")).to_contain_text("times out of 100")
+    expect(page.get_by_role("img", name="How many wins does each order")).to_be_visible()
+    page.get_by_text("Every part, promised and won").click()
+    expect(page.locator("table", has_text="than promised")).to_contain_text("age of the lead")
     picture(page, "model")
 
 

@@ -10,8 +10,8 @@ from models.calibration import (
     calibrator_from_state,
     choose_calibration,
     fit_beta,
-    fit_moving,
     fit_isotonic,
+    fit_moving,
     fit_platt,
     fit_venn_abers,
 )
