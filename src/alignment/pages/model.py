@@ -10,6 +10,7 @@ import pandas as pd
 
 from alignment.pages import model_charts, parts
 from alignment.situation import Situation
+from features.attributes import field_of
 from history import History
 from models import ConversionModel
 
@@ -58,7 +59,7 @@ def view(situation: Situation) -> dict[str, Any]:
             )
             if chart is not None
         ],
-        "by_part": _by_part(situation.facts.segments),
+        "by_part": _by_part(_known_parts(situation)),
         "notes": situation.facts.notes,
         "fairness": _fairness(situation.facts.fairness),
         "versions": [
@@ -242,6 +243,25 @@ def _parity(row: Mapping[Any, Any]) -> str:
         return "too few leads to say"
     words = f"{row['ratio']:.2f} ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
     return words + (", worth a look" if row["differs"] else "")
+
+
+def _known_parts(situation: Situation) -> pd.DataFrame:
+    """Return the parts of the evaluation without those of fields that nobody may see any more.
+
+    A field may have been marked as personal after the training; the history that pages are made
+    of has none of these.
+    """
+    rows, history = situation.facts.segments, situation.history
+    if rows.empty:
+        return rows
+    changes = history.attribute_history
+    known = {
+        *(f"leads.{name}" for name in history.leads),
+        *(f"accounts.{name}" for name in history.accounts),
+        *(changes["entity"].astype(str) + "s." + changes["field"].astype(str)),
+    }
+    gone = {f.label for f in situation.model.features if (field_of(f) or "") not in {"", *known}}
+    return rows[~rows["by"].isin(gone)]
 
 
 def _by_part(rows: pd.DataFrame) -> dict[str, Any]:

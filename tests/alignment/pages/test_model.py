@@ -79,3 +79,13 @@ def test_the_page_shows_all_of_it_and_nothing_where_nothing_is_known(seen, situa
     bare = render("model", model.view(replace(situation, facts=Facts())), saved_links({}))
     assert "Its promises" not in bare
     assert "By part of the leads" not in bare
+
+
+def test_parts_of_a_field_that_became_personal_are_not_shown(situation):
+    segments = SEGMENTS.assign(value=["canary", "opportunity", "up to 7 days"])
+    facts = Facts(segments=segments)
+    assert "canary" in str(model.view(replace(situation, facts=facts))["by_part"])
+    history = replace(situation.history, leads=situation.history.leads.drop(columns="source"))
+    told = model.view(replace(situation, facts=facts, history=history))["by_part"]
+    assert "canary" not in str(told)
+    assert len(told["rows"]) == 2
