@@ -218,8 +218,7 @@ def _fairness(rows: pd.DataFrame) -> dict[str, Any]:
             f"{row['by'].partition('.')[2]}: {row['value']}".replace("_", " "),
             f"{row['leads']:,.0f}",
             parts.share(row["promised"]),
-            f"{parts.share(row['observed'])} ({parts.share(row['low'])} to "
-            f"{parts.share(row['high'])})",
+            _came(row),
             parts.share(row["forward"]),
             parts.share(row["reached"]),
             _parity(row),
@@ -236,6 +235,13 @@ def _fairness(rows: pd.DataFrame) -> dict[str, Any]:
         "against the group put forward most (95 % interval)",
     ]
     return {"columns": columns, "rows": shown}
+
+
+def _came(row: Mapping[Any, Any]) -> str:
+    """Return the share that was won, with its interval."""
+    return (
+        f"{parts.share(row['observed'])} ({parts.share(row['low'])} to {parts.share(row['high'])})"
+    )
 
 
 def _parity(row: Mapping[Any, Any]) -> str:
@@ -272,8 +278,7 @@ def _by_part(rows: pd.DataFrame) -> dict[str, Any]:
             f"{row['by']}: {row['value']}".replace("_", " "),
             f"{row['n']:,.0f}",
             parts.share(row["promised"]),
-            f"{parts.share(row['observed'])} ({parts.share(row['low'])} to "
-            f"{parts.share(row['high'])})",
+            _came(row),
             "" if row["kept"] else "less" if row["observed"] < row["promised"] else "more",
         ]
         for row in rows.to_dict("records")
