@@ -23,25 +23,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import optuna
+from parts.judging import (
+    CAPACITY,
+    LAW,
+    attained,
+    draws_of,
+    interval,
+    judged,
+    labels_of,
+    with_settled,
+)
 from parts.model_page import page, section, slug
-from parts.model_rivals import RIVALS, SLOW, STRONG, baseline, labels_of, told_what_matters
+from parts.model_rivals import RIVALS, SLOW, STRONG, baseline, told_what_matters
 from parts.model_sets import Problem, problems
 
 from models import TunedModel, tune
 from models.capacity import weekly_wins
 from models.evaluation import FUTURE
-from models.metrics import chance_error, figures, group_weights, reliability_table
+from models.metrics import chance_error, reliability_table
 from models.plots import reliability_plot
 
 Floats = npt.NDArray[np.float64]
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 METRICS = ("log_loss", "auc", "calibration_error")
-MODEL, TOLD, LAW, POINTS = "smarketing", "told what matters", "the law", "points scheme"
+MODEL, TOLD, POINTS = "smarketing", "told what matters", "points scheme"
 TRIALS = 25
-CAPACITY = 0.1
-"""Share of the leads in a week's queue that sales can work."""
-SETTLED = 0.001
-"""What everybody forecasts for leads that are known to be lost."""
 
 
 def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[st
     known = {} if problem.best is None else {LAW: problem.best}
     if problem.by_features:
         known = {TOLD: told_what_matters(problem.past, problem.test)} | known
-    found = _judged(problem, forecasts | known)
+    found = judged(problem, forecasts | known)
     best = min((each for each in rivals if each in STRONG), key=lambda n: found[n]["log_loss"][0])
     metadata = tuned.model.metadata
     return {
@@ -78,29 +84,18 @@ def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[st
         "chosen": metadata["chosen"],
         "parts": _parts(metadata["recipe"]),
         "calibration": metadata["calibration"][-1]["name"] if metadata["calibration"] else "none",
-        "chance": list(chance_error(_with_settled(problem, forecasts[MODEL]))),
+        "chance": list(chance_error(with_settled(problem, forecasts[MODEL]))),
         "seconds": {name: round(each) for name, each in seconds.items()},
-        "figures": {n: {m: _interval(each[m]) for m in METRICS} for n, each in found.items()},
+        "figures": {n: {m: interval(each[m]) for m in METRICS} for n, each in found.items()},
         "gains": {
-            name: _interval(each["log_loss"] - found[MODEL]["log_loss"])
+            name: interval(each["log_loss"] - found[MODEL]["log_loss"])
             for name, each in found.items()
             if name != MODEL
         },
         "best_rival": best,
-        "attained": _attained(found, MODEL) if known else None,
-        "told": _attained(found, TOLD) if TOLD in found else None,
+        "attained": attained(found, MODEL) if known else None,
+        "told": attained(found, TOLD) if TOLD in found else None,
         "wins": _wins(problem, forecasts | known) if problem.weekly else None,
-    }
-
-
-def _judged(problem: Problem, forecasts: dict[str, Floats]) -> dict[str, dict[str, Floats]]:
-    """Return every figure of everybody for the sample and 200 draws of its accounts."""
-    y = np.append(labels_of(problem.test), np.zeros(problem.settled))
-    lost = [f"settled {number}" for number in range(problem.settled)]
-    weights = group_weights(np.append(problem.test.groups, lost), 200, 7)
-    return {
-        name: figures(_with_settled(problem, p), y, weights, CAPACITY)
-        for name, p in forecasts.items()
     }
 
 
@@ -117,21 +112,6 @@ def _wins(problem: Problem, forecasts: dict[str, Floats]) -> dict[str, Any]:
     }
 
 
-def _with_settled(problem: Problem, forecast: Floats) -> Floats:
-    return np.append(forecast, np.full(problem.settled, SETTLED))
-
-
-def _attained(found: dict[str, dict[str, Floats]], name: str) -> list[float]:
-    """Return what share of the ranking that the law allows was reached, on the same draws."""
-    return _interval((found[name]["auc"] - 0.5) / (found[LAW]["auc"] - 0.5))
-
-
-def _interval(draws: Floats) -> list[float]:
-    """Return the sample's figure and the ends of the central 95 % of the draws."""
-    low, high = np.nanquantile(draws[1:], [0.025, 0.975])
-    return [round(float(each), 4) for each in (draws[0], low, high)]
-
-
 def _parts(recipe: dict[str, Any]) -> list[list[Any]]:
     """Return what was mixed: each part in a word or two, and its weight."""
     told = []
@@ -145,9 +125,7 @@ def _parts(recipe: dict[str, Any]) -> list[list[Any]]:
 def draw(problem: Problem, tuned: TunedModel, images: Path) -> None:
     """Draw the reliability of the model's forecasts of the test part."""
     p = tuned.model.probabilities(problem.test.values)[:, -1]
-    table = reliability_table(
-        p, labels_of(problem.test), group_weights(problem.test.groups, 200, 7)
-    )
+    table = reliability_table(p, labels_of(problem.test), draws_of(problem))
     told = table.assign(segment=FUTURE, horizon=problem.test.horizons[-1])
     figure = reliability_plot(replace(tuned.evaluation, reliability=told))
     figure.savefig(images / f"reliability-{slug(problem.name)}.svg", metadata={"Date": None})

@@ -17,7 +17,8 @@ from history.sources import Extract
 from models import Scores
 from models.promotion import Decision
 from pipelines import context, output, report, score, versions
-from pipelines.train import Trained, registry_of, show, train
+from pipelines.registry import registry_of
+from pipelines.train import Trained, show, train
 from settings import Settings
 
 _SAMPLE = "sample"

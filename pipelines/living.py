@@ -30,8 +30,8 @@ from models.versions import ModelVersion
 from monitoring import monitor
 from pipelines import context
 from pipelines.failures import UsageError
+from pipelines.registry import registry_of
 from pipelines.retrain import Retrained, retrain
-from pipelines.train import registry_of
 from settings import Settings
 
 Floats = npt.NDArray[np.float64]

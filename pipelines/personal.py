@@ -10,7 +10,7 @@ from history.personal import marked, unmark
 from history.scrubbing import scrub
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.train import registry_of
+from pipelines.registry import registry_of
 from settings import Settings
 
 

@@ -19,7 +19,7 @@ from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.output import make_folder
-from pipelines.train import registry_of
+from pipelines.registry import registry_of
 from settings import Settings
 
 _QUEUE = 25

@@ -23,7 +23,8 @@ from monitoring.promises import kept_promises
 from monitoring.report import Alert
 from monitoring.retraining import learned_to, newly_converted
 from pipelines import context, versions
-from pipelines.train import registry_of, train
+from pipelines.registry import registry_of
+from pipelines.train import train
 from settings import Settings
 
 _CONFIDENCE = 0.999

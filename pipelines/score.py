@@ -26,7 +26,7 @@ from models.personal import outdated
 from models.scoring import Grades, score_rows
 from pipelines import context, output
 from pipelines.failures import UsageError
-from pipelines.train import registry_of
+from pipelines.registry import registry_of
 from settings import Settings
 
 _PAGE = 2_000

@@ -15,11 +15,11 @@ from models import ConversionModel, Evaluation, tune
 from models.evaluation import FUTURE
 from models.fairness import fairness
 from models.plots import training_plots
-from models.registry import Registry
 from models.search import TunedModel
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.failures import UsageError
+from pipelines.registry import registry_of
 from settings import Settings
 
 _HEADINGS = {
@@ -220,12 +220,6 @@ def _scaled(model: ConversionModel, history: History, until: pd.Timestamp) -> Co
     if snapshots.empty:
         return model
     return model.with_reference(compute_features(history, snapshots, model.features).values)
-
-
-def registry_of(settings: Settings) -> Registry:
-    """Open the configured registry."""
-    tracking = settings.tracking
-    return Registry(tracking.uri, tracking.artifacts, tracking.experiment, tracking.model)
 
 
 def as_plain(trained: Trained) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.train import registry_of
+from pipelines.registry import registry_of
 from settings import Settings
 
 

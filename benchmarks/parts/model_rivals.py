@@ -14,6 +14,7 @@ import optuna
 import pandas as pd
 from catboost import CatBoostClassifier
 from flaml import AutoML
+from parts.judging import labels_of
 
 from features import TrainingSet
 from models.baselines import BASELINES
@@ -23,11 +24,6 @@ from models.metrics import log_losses
 
 Floats = npt.NDArray[np.float64]
 SEED, BUDGET_S, TRIALS = 7, 120, 25
-
-
-def labels_of(part: TrainingSet) -> Floats:
-    """Return the labels of the last horizon."""
-    return part.labels[part.horizons[-1]].to_numpy(dtype=np.float64)
 
 
 def baseline(name: str) -> Callable[[TrainingSet, TrainingSet], Floats]:

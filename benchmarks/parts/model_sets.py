@@ -82,7 +82,7 @@ def problems(data: Path, scratch: Path, wanted: Wanted) -> Iterator[Problem]:
     if wanted(_X_EDUCATION) and (data / "x_education").is_dir():
         yield _x_education(data / "x_education" / "Leads.csv")
     yield from _samples(wanted)
-    yield from _leadforge(scratch, wanted)
+    yield from worlds(scratch, wanted)
 
 
 def _history(source: Path, database: Path) -> History:
@@ -161,15 +161,15 @@ WORLDS = ((1, 5), (3, 5), (2, 18))
 """Seeds of worlds that obey the same law: to learn from, to judge on."""
 
 
-def _leadforge(scratch: Path, wanted: Wanted) -> Iterator[Problem]:
-    """Learn from 5,000 leads of one world, judge on 20,000 of another with the same law."""
+def worlds(scratch: Path, wanted: Wanted, leads: int = 5_000) -> Iterator[Problem]:
+    """Learn from so many leads of one world, judge on 20,000 of another with the same law."""
     for difficulty, with_stages in product(("intermediate", "advanced"), (False, True)):
         kept = "with stages" if with_stages else "public"
         for learned, judged in WORLDS:
             name = f"leadforge {difficulty}, {kept}, {learned} to {judged}"
             if not wanted(name):
                 continue
-            past, _ = _day_30(scratch, with_stages, difficulty, learned, 5_000)
+            past, _ = _day_30(scratch, with_stages, difficulty, learned, leads)
             test, settled = _day_30(scratch, with_stages, difficulty, judged, 20_000, past.features)
             best = _of_the_law(
                 _world(scratch, with_stages, difficulty, judged, 20_000), with_stages

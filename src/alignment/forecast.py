@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import fftconvolve
+from scipy.fft import irfft, next_fast_len, rfft
 
 Floats = npt.NDArray[np.float64]
 _DIRECT = 256
@@ -114,4 +114,8 @@ def until_days(horizons: tuple[int, ...], probabilities: Floats, days: float) ->
 def _convolved(one: Floats, other: Floats) -> Floats:
     if min(len(one), len(other)) <= _DIRECT:
         return np.convolve(one, other)
-    return np.clip(fftconvolve(one, other), 0.0, 1.0)
+    # scipy.signal does the same, and takes most of a second to import.
+    length = len(one) + len(other) - 1
+    fast = next_fast_len(length, real=True)
+    product = irfft(rfft(one, fast) * rfft(other, fast), fast)[:length]
+    return np.clip(product, 0.0, 1.0)

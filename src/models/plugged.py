@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import skops.io
 from scipy.special import logit
 from sklearn.base import clone, is_classifier
 from sklearn.compose import ColumnTransformer
@@ -145,7 +145,7 @@ class PluggedModel:
         ------
         ModelError : the classifier is made of something that is not scikit-learn's own.
         """
-        data = skops.io.dumps(self.fitted_)
+        data = _skops().dumps(self.fitted_)
         foreign = _foreign(data)
         if foreign:
             raise ModelError(
@@ -172,15 +172,20 @@ class PluggedModel:
         foreign = _foreign(data)
         if foreign:
             raise ModelError(f"a model made of {', '.join(foreign)} is not loaded")
-        fitted = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+        fitted = _skops().loads(data, trusted=_skops().get_untrusted_types(data=data))
         model = cls(fitted, state["categorical"])
         model.fitted_, model.typical_ = fitted, np.asarray(state["typical"])
         model.last_ = state.get("last")
         return model
 
 
+def _skops() -> Any:
+    """Load skops where a classifier is kept: it takes a second, which few commands need to wait."""
+    return import_module("skops.io")
+
+
 def _foreign(data: bytes) -> list[str]:
-    named = skops.io.get_untrusted_types(data=data)
+    named = _skops().get_untrusted_types(data=data)
     return [each for each in named if not each.startswith(_TRUSTED)]
 
 

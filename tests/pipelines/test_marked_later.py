@@ -20,7 +20,8 @@ from history.score_reading import read_promises, read_scores
 from models.errors import ModelError
 from pipelines import context, personal, report, retrain, score, versions
 from pipelines.failures import UsageError
-from pipelines.train import registry_of, train
+from pipelines.registry import registry_of
+from pipelines.train import train
 from serving.app import create_app
 from serving.contract import LeadToScore
 from serving.desk import Desk

@@ -14,7 +14,8 @@ from history.extract import Extract
 from history.history import micros
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.train import registry_of, train
+from pipelines.registry import registry_of
+from pipelines.train import train
 from serving.contract import LeadToScore
 from serving.desk import Desk
 from settings import Settings, SettingsError

@@ -20,8 +20,8 @@ from pipelines import replay
 from pipelines.cli import app
 from pipelines.failures import UsageError
 from pipelines.living import FROZEN, LOOP, POINTS, Life
+from pipelines.registry import registry_of
 from pipelines.replay import Replay
-from pipelines.train import registry_of
 from settings import Settings
 
 DAY, WEEKS, PER_WEEK, HORIZON = pd.Timedelta(days=1), 5, 12, 30

@@ -13,7 +13,7 @@ from history.sample import planted
 from models.versions import ModelVersion
 from monitoring import Alert
 from pipelines import retrain
-from pipelines.train import registry_of
+from pipelines.registry import registry_of
 from settings import Settings
 
 DAY = pd.Timedelta(days=1)
