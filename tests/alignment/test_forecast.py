@@ -28,6 +28,13 @@ def test_many_leads_keep_the_mean_and_the_spread():
     assert ((places - p.sum()) ** 2) @ found == pytest.approx((p * (1 - p)).sum(), rel=1e-6)
 
 
+def test_the_distribution_of_many_is_that_of_one_lead_after_the_other():
+    p, expected = np.random.default_rng(2).beta(1, 8, 1_500), np.ones(1)
+    for each in p:
+        expected = np.convolve(expected, [1 - each, each])
+    assert poisson_binomial(p) == pytest.approx(expected, abs=1e-12)
+
+
 def test_a_forecast_holds_what_is_won_already():
     found = forecast_wins(np.full(100, 0.5), won=10, target=60)
     assert (found.total, found.low, found.high) == (60.0, 52, 68)
