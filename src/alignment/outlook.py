@@ -88,16 +88,14 @@ def outlook(
         moved = movement(
             history, lead_id, then=since, now=now, model_then=then, model_now=model, top=6
         )
+    left = {name: floor for name, floor in (floors or {}).items() if 0 < floor < 1}
+    cold = give_up_days(model, history, snapshot, floors=[*left.values()])[0] if left else ()
     return Outlook(
         now=now,
         since=since if moved is not None else None,
         moved=moved,
         expected=now + days * _DAY if np.isfinite(days) else None,
-        cold={
-            name: _after(now, give_up_days(model, history, snapshot, floor=floor)[0])
-            for name, floor in (floors or {}).items()
-            if 0 < floor < 1
-        },
+        cold={name: _after(now, days) for name, days in zip(left, cold, strict=True)},
     )
 
 

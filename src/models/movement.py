@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +95,10 @@ def movement(
             f"{newer.target} in {newer.horizons[-1]}: their probabilities cannot be compared"
         )
     frozen = history.known_before(then)
-    first = _values(frozen, lead_id, then, model_then)
-    aged = _values(frozen, lead_id, now, model_then)
-    last = _values(history, lead_id, now, model_then)
-    seen = last if newer is model_then else _values(history, lead_id, now, newer)
+    before = _values(frozen, lead_id, [then, now], model_then)
+    first, aged = before[:1], before[1:]
+    last = _values(history, lead_id, [now], model_then)
+    seen = last if newer is model_then else _values(history, lead_id, [now], newer)
     p = [_probability(model_then, values) for values in (first, aged, last)]
     after = _probability(newer, seen)
     return Movement(
@@ -111,10 +112,10 @@ def movement(
 
 
 def _values(
-    history: History, lead_id: str, as_of: pd.Timestamp, model: ConversionModel
+    history: History, lead_id: str, instants: Sequence[pd.Timestamp], model: ConversionModel
 ) -> pd.DataFrame:
-    snapshot = pd.DataFrame({"lead_id": [lead_id], "as_of": [as_of]})
-    return compute_features(history, snapshot, model.features).values
+    snapshots = pd.DataFrame({"lead_id": [lead_id] * len(instants), "as_of": instants})
+    return compute_features(history, snapshots, model.features).values
 
 
 def _probability(model: ConversionModel, values: pd.DataFrame) -> float:

@@ -48,7 +48,7 @@ def give_up_days(
     history: History,
     snapshots: pd.DataFrame,
     *,
-    floor: float,
+    floors: Sequence[float],
     step_days: int = 7,
     most_days: int = 182,
 ) -> Floats:
@@ -61,32 +61,45 @@ def give_up_days(
     model : a conversion model.
     history : what is known today.
     snapshots : ``lead_id`` and ``as_of`` (UTC): from when on silence is supposed.
-    floor : a lead is worth the work while its probability within the last horizon is at least
+    floors : a lead is worth the work while its probability within the last horizon is at least
         this: what working it costs, divided by what a win is worth.
     step_days, most_days : how finely and how far to look ahead.
 
     Returns
     -------
     Days from the snapshot to the first look at which the probability is below the floor, and stays
-    there; 0 where it is already, NaN where it is not within `most_days`.
+    there, shape (rows, floors); 0 where it is already, NaN where it is not within `most_days`.
 
     Raises
     ------
-    ModelError : the floor is no probability, or the steps lead nowhere.
+    ModelError : a floor is no probability, or the steps lead nowhere.
     """
-    if not 0 < floor < 1:
-        raise ModelError(f"the floor is {floor}; expected a probability between 0 and 1")
+    for floor in floors:
+        if not 0 < floor < 1:
+            raise ModelError(f"the floor is {floor}; expected a probability between 0 and 1")
     if not 0 < step_days <= most_days:
         raise ModelError(f"cannot look {most_days} days ahead in steps of {step_days}")
     ahead = np.arange(0, most_days + 1, step_days)
+    p = np.empty((len(snapshots), len(ahead)))
+    for as_of in snapshots["as_of"].unique():
+        rows = np.flatnonzero(snapshots["as_of"] == as_of)
+        silent = history.known_before(as_of)
+        p[rows] = _probabilities_ahead(model, silent, snapshots.iloc[rows], ahead)
+    # The last look at which it was worth it decides: a dip that mends is no reason to give up.
+    worth = p[:, :, None] >= np.asarray(floors)
+    last = np.where(worth.any(axis=1), len(ahead) - 1 - worth[:, ::-1].argmax(axis=1), -1)
+    return np.append(ahead, np.nan).astype(np.float64)[last + 1]
+
+
+def _probabilities_ahead(
+    model: ConversionModel,
+    history: History,
+    snapshots: pd.DataFrame,
+    ahead: npt.NDArray[np.int64],
+) -> Floats:
+    """Return the last horizon's probabilities so many days later, shape (rows, days)."""
     later = snapshots[["lead_id", "as_of"]].loc[snapshots.index.repeat(len(ahead))]
     shift = pd.to_timedelta(np.tile(ahead, len(snapshots)), unit="D")
     later = later.assign(as_of=later["as_of"] + shift).reset_index(drop=True)
-    silent = history.known_before(snapshots["as_of"].max())
-    values = compute_features(silent, later, model.features).values
-    p = model.probabilities(values)[:, -1].reshape(len(snapshots), len(ahead))
-    # The last look at which it was worth it decides: a dip that mends is no reason to give up.
-    worth = p >= floor
-    last = np.where(worth.any(axis=1), worth.shape[1] - 1 - worth[:, ::-1].argmax(axis=1), -1)
-    days = np.append(ahead, np.nan).astype(np.float64)
-    return np.asarray(days[last + 1])
+    values = compute_features(history, later, model.features).values
+    return model.probabilities(values)[:, -1].reshape(len(snapshots), len(ahead))

@@ -92,14 +92,15 @@ def test_silence_ends_in_giving_up(small_company, model, lead):
     snapshots = pd.DataFrame({"lead_id": [name, name], "as_of": [then, then + 7 * DAY]})
     history = small_company.history
     reach = {"step_days": 7, "most_days": 182}
-    tiny = give_up_days(model, history, snapshots, floor=1e-9, **reach)
-    assert np.isnan(tiny).all()
-    assert (give_up_days(model, history, snapshots, floor=0.999999, **reach) == 0.0).all()
-    floors = [0.01, 0.03, 0.1, 0.3]
-    days = [
-        give_up_days(model, history, snapshots[:1], floor=floor, **reach)[0] for floor in floors
-    ]
-    known = np.nan_to_num(np.array(days), nan=9999.0)
-    assert (np.diff(known) <= 0).all()  # the more a lead must be worth, the sooner it is given up
+    floors = [1e-9, 0.01, 0.03, 0.1, 0.3, 0.999999]
+    days = give_up_days(model, history, snapshots, floors=floors, **reach)
+    assert days.shape == (2, len(floors))
+    assert np.isnan(days[:, 0]).all()
+    assert (days[:, -1] == 0.0).all()
+    known = np.nan_to_num(days, nan=9999.0)
+    # The more a lead must be worth, the sooner it is given up.
+    assert (np.diff(known, axis=1) <= 0).all()
+    alone = [give_up_days(model, history, snapshots[:1], floors=[each], **reach) for each in floors]
+    assert np.array_equal(np.hstack(alone), days[:1], equal_nan=True)
     with pytest.raises(ModelError, match="between 0 and 1"):
-        give_up_days(model, history, snapshots, floor=0.0)
+        give_up_days(model, history, snapshots, floors=[0.5, 0.0])
