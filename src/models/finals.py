@@ -9,7 +9,6 @@ alone; all rows decide how much each shall count (docs/decisions/0007-mixtures.m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +53,8 @@ def play_off(
     ----------
     training_set : snapshots whose label for `horizon` is known.
     horizon : in days.
-    linear : its C is used.
-    boosted : their trees are used.
+    linear : the best logistic regression.
+    boosted : the best trees of each size.
     fitting : folds, seed and workers.
 
     Returns
@@ -63,7 +62,7 @@ def play_off(
     The mixture of those parts that count, or the part that counts alone.
     """
     ways = directions(training_set, fitting)
-    parts = [replace(linear, kind="logistic"), *(replace(b, kind="boosting") for b in boosted)]
+    parts = [linear, *boosted]
 
     def forecasts(fold: Fold) -> Unseen:
         models = (part.estimator(fold.categorical, ways, fitting.seed) for part in parts)
