@@ -69,6 +69,7 @@ def view(situation: Situation) -> dict[str, Any]:
     }
 
 
+_PROMISE = ("promised", "observed")
 _VERSION = ("version", "created_at", "champion", "chosen", "log_loss", "who", "why")
 
 
@@ -182,7 +183,12 @@ def _sentences(situation: Situation, figures: pd.DataFrame) -> list[str]:
     if len(rows):
         part = rows[(rows["segment"] == "future") & (rows["horizon"] == rows["horizon"].max())]
         if len(part):
-            top = part.loc[part["promised"].idxmax()]
+            top, n = part.loc[part["promised"].idxmax()], part["n"]
+            promised, won = (parts.share((part[each] * n).sum() / n.sum()) for each in _PROMISE)
+            said.append(
+                f"In all it expected {promised} of them to be won within {part['horizon'].iloc[0]} "
+                f"days; {won} were."
+            )
             said.append(
                 f"It gave the best tenth of leads a chance of {parts.share(top['promised'])} each; "
                 f"{parts.share(top['observed'])} of them were won in the end."
@@ -276,16 +282,16 @@ def _by_part(rows: pd.DataFrame) -> dict[str, Any]:
     shown = [
         [
             f"{row['by']}: {row['value']}".replace("_", " "),
-            f"{row['n']:,.0f}",
             parts.share(row["promised"]),
             _came(row),
             "" if row["kept"] else "less" if row["observed"] < row["promised"] else "more",
+            f"{row['n']:,.0f}",
         ]
         for row in rows.to_dict("records")
     ]
     kept = int(rows["kept"].sum()) if len(rows) else 0
     return {
-        "columns": ["part", "snapshots", "promised", "won (95 % interval)", "than promised"],
+        "columns": ["part", "promised", "won (95 % interval)", "than promised", "snapshots"],
         "rows": shown,
         "said": f"In {kept} of {len(shown)} parts of the leads the promise lies within the 95 % "
         "interval of what came.",

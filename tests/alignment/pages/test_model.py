@@ -44,6 +44,24 @@ def seen(situation):
     return model.view(replace(situation, facts=facts))
 
 
+def test_what_was_promised_in_all_stands_beside_what_came(situation):
+    reliability = pd.DataFrame(
+        {
+            "segment": ["future", "future", "unseen accounts"],
+            "horizon": [90, 90, 90],
+            "n": [300, 100, 10],
+            "promised": [0.02, 0.22, 0.9],
+            "observed": [0.01, 0.09, 0.9],
+            "low": [0.0, 0.0, 0.0],
+            "high": [1.0, 1.0, 1.0],
+        }
+    )
+    said = model.view(replace(situation, facts=Facts(reliability=reliability)))["sentences"]
+    assert (
+        "In all it expected 7.0\u00a0% of them to be won within 90 days; 3.0\u00a0% were." in said
+    )
+
+
 def test_wins_are_told_beside_every_other_order_with_intervals(seen):
     wins = next(each for each in seen["promises"] if each.name == "wins")
     assert wins.rows[0] == ["this model", "96", "76 to 119", "71\u00a0%", ""]
@@ -68,7 +86,7 @@ def test_broken_promises_come_first_and_say_which_way(seen):
         "age of the lead: up to 7 days",
         "source: paid search",
     ]
-    assert [row[-1] for row in told["rows"]] == ["more", "less", ""]
+    assert [row[-2:] for row in told["rows"]] == [["more", "107"], ["less", "2,856"], ["", "2,103"]]
     assert told["said"].startswith("In 1 of 3 parts")
 
 
