@@ -16,8 +16,8 @@ from history import History, Store, sample_company
 from history.sources import Extract
 from models import Scores
 from models.promotion import Decision
+from models.registry import Registry
 from pipelines import context, output, report, score, versions
-from pipelines.registry import registry_of
 from pipelines.train import Trained, show, train
 from settings import Settings
 
@@ -78,7 +78,7 @@ def run(settings: Settings, *, leads: int, trials: int, start: str | None) -> No
     with clock.stage("score"), context.working("scoring the open leads"):
         scores = _score(settings, history, out)
     with clock.stage("report"), context.working("writing the report"):
-        registry = registry_of(settings)
+        registry = Registry.of(settings.tracking)
         version = registry.version("champion")
         page = report.write(settings, registry, version, history, out, store)
     show(trained)
@@ -125,7 +125,7 @@ def _fill(store: Store, clock: _Clockwork, leads: int, seed: int, start: str) ->
 
 def _promote(settings: Settings, trained: Trained, history: History) -> Decision:
     """Ask the gate; where nothing serves yet, the demo's model serves whatever the gate says."""
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     decision = versions.ask_gate(settings, registry, trained.version, history)
     if decision.promote or registry.reign().champion is None:
         why = decision.words if decision.promote else "the demo needs a champion to show"
@@ -134,7 +134,7 @@ def _promote(settings: Settings, trained: Trained, history: History) -> Decision
 
 
 def _score(settings: Settings, history: History, out: Path) -> Scores:
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     champion = registry.version("champion")
     scores = score.score_open_leads(
         settings, registry.load(champion), history, history.observed_until, str(champion.version)

@@ -25,12 +25,12 @@ from history.teamwork import hand_over
 from models import ConversionModel
 from models.baselines import PointsScheme
 from models.capacity import NEWEST
+from models.registry import Registry
 from models.scoring import grade, percentile_scores
 from models.versions import ModelVersion
 from monitoring import monitor
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from pipelines.retrain import Retrained, retrain
 from settings import Settings
 
@@ -94,7 +94,7 @@ class Life:
         self.queue: list[pd.DataFrame] = []
         self._history = history
         self._store = open_store(settings.history.url, personal=settings.history.personal)
-        self._registry = registry_of(settings)
+        self._registry = Registry.of(settings.tracking)
         self._first: ConversionModel | None = None
         self._handed: set[str] = set()
 

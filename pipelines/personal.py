@@ -8,9 +8,9 @@ from features.attributes import field_of
 from history import Store
 from history.personal import marked, unmark
 from history.scrubbing import scrub
+from models.registry import Registry
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from settings import Settings
 
 
@@ -63,7 +63,7 @@ def run(
 
 def _cleaned(settings: Settings, store: Store, fields: Collection[str]) -> dict[str, int]:
     """Scrub the logs of what any registered version made of the fields."""
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     models = (registry.load(version) for version in registry.versions())
     named = {f.name for model in models for f in model.features if field_of(f) in fields}
     with context.working("taking logged values out"):

@@ -19,7 +19,6 @@ from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.output import make_folder
-from pipelines.registry import registry_of
 from settings import Settings
 
 _QUEUE = 25
@@ -36,7 +35,7 @@ def run(settings: Settings, out: Path) -> Path:
     ------
     ValueError : no champion, an empty history, or no folder to write into.
     """
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     version = registry.version("champion")
     make_folder(out)
     with context.working("reading the history") as (progress, task):

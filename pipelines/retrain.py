@@ -23,7 +23,6 @@ from monitoring.promises import kept_promises
 from monitoring.report import Alert
 from monitoring.retraining import learned_to, newly_converted
 from pipelines import context, versions
-from pipelines.registry import registry_of
 from pipelines.train import train
 from settings import Settings
 
@@ -130,7 +129,7 @@ def retrain(
     now : kept as the time of training and of promotion.
     force, trials, timeout : as for `run`.
     """
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     ruling = _ruling(settings, registry, history, alerts, served, force=force)
     if not ruling.due:
         return Retrained(ruling)

@@ -23,10 +23,10 @@ from history.personal import marked
 from history.teamwork import agreements
 from models import ConversionModel, Scores, score
 from models.personal import outdated
+from models.registry import Registry
 from models.scoring import Grades, score_rows
 from pipelines import context, output
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from settings import Settings
 
 _PAGE = 2_000
@@ -53,7 +53,7 @@ def run(settings: Settings, as_of: str | None, out: Path, *, top_reasons: int = 
     ValueError : no champion, an empty history, or a time or file that cannot be used.
     """
     output.check(out)
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     champion = registry.version("champion")
     store = context.store_of(settings)
     moment = _moment(settings, store, as_of)

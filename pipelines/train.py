@@ -15,11 +15,11 @@ from models import ConversionModel, Evaluation, tune
 from models.evaluation import FUTURE
 from models.fairness import fairness
 from models.plots import training_plots
+from models.registry import Registry
 from models.search import TunedModel
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from settings import Settings
 
 _HEADINGS = {
@@ -118,7 +118,7 @@ def train(
             ages=wanted.ages,
             until=until,
         )
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     total, started = trials or wanted.trials, context.now()
     with (
         registry.tracking.training_run(f"training-{started:%Y%m%d-%H%M%S}") as run_,

@@ -15,13 +15,12 @@ from models.registry import Registry
 from models.versions import ModelVersion
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from settings import Settings
 
 
 def show(settings: Settings, *, as_json: bool = False) -> tuple[ModelVersion, ...]:
     """Print every registered version with its figures."""
-    versions = registry_of(settings).versions()
+    versions = Registry.of(settings.tracking).versions()
     if as_json:
         context.print_json([version.as_dict() for version in versions])
     elif not versions:
@@ -57,7 +56,7 @@ def promote(
     """
     if force and not why:
         raise UsageError("--force skips the gate: say why with --why")
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     chosen = registry.version(version) if version else registry.challenger()
     decision, store = None, context.store_of(settings)
     if not force:
@@ -144,7 +143,7 @@ def rollback(
     ------
     ModelError : it uses such a field, or there is none to go back to.
     """
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     with context.store_of(settings).reading() as connection:
         fields = marked(connection)
     earlier = registry.reign().earlier

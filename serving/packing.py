@@ -54,10 +54,7 @@ def export_champion(settings: Settings) -> str:
     ------
     ModelError : nothing was promoted yet, or the champion's files are damaged.
     """
-    tracking = settings.tracking
-    registry = models.Registry(
-        tracking.uri, tracking.artifacts, tracking.experiment, tracking.model
-    )
+    registry = models.Registry.of(settings.tracking)
     champion = registry.version("champion")
     model = registry.load(champion)
     tag = f"{MODEL_NAME}:v{champion.version}-{champion.model_id.removeprefix('m-')[:12]}"

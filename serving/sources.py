@@ -52,10 +52,7 @@ class RegistrySource:
         return facts_of(self._registry(), int(version))
 
     def _registry(self) -> models.Registry:
-        tracking = self.settings.tracking
-        return models.Registry(
-            tracking.uri, tracking.artifacts, tracking.experiment, tracking.model
-        )
+        return models.Registry.of(self.settings.tracking)
 
 
 class BentoSource:

@@ -35,6 +35,7 @@ from models.versions import (
     describing,
     parameters,
 )
+from settings.settings import TrackingSettings
 
 __all__ = ["ModelVersion", "NoChampionError", "Promotion", "Registry", "RegistryError"]
 
@@ -63,6 +64,11 @@ class Registry:
     experiment: str = "smarketing"
     model_name: str = "smarketing"
     lock_seconds: float = field(default=10.0, repr=False)
+
+    @classmethod
+    def of(cls, configured: TrackingSettings) -> Registry:
+        """Return the registry that is configured."""
+        return cls(configured.uri, configured.artifacts, configured.experiment, configured.model)
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -18,9 +18,9 @@ from history.history import micros
 from history.score_log import ServedScore, write_scores
 from history.score_reading import read_promises, read_scores
 from models.errors import ModelError
+from models.registry import Registry
 from pipelines import context, personal, report, retrain, score, versions
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from pipelines.train import train
 from serving.app import create_app
 from serving.contract import LeadToScore
@@ -70,7 +70,7 @@ def before(tmp_path_factory, company):
     settings = settings_in(folder / "plain", company, tracking=tracking)
     made = train(settings, context.history_of(settings, context.store_of(settings)))
     assert "team" in {feature.column for feature in made.tuned.model.features}
-    registry_of(settings).promote(made.version, who="test", why="test", now=context.now())
+    Registry.of(settings.tracking).promote(made.version, who="test", why="test", now=context.now())
     return settings
 
 
@@ -111,7 +111,7 @@ def test_the_value_is_kept_from_the_model(before, marked, turned, tmp_path, capf
 @pytest.fixture
 def desk(marked, company, monkeypatch):
     monkeypatch.setattr(Desk, "now", lambda _: company.observed_until)
-    source = FixedSource(registry_of(marked).load("champion"))
+    source = FixedSource(Registry.of(marked.tracking).load("champion"))
     made = Desk(marked, source, marked.history.url)
     made.patience_s = made.view_patience_s = made.api_patience_s = 30.0
     made.look()
@@ -130,7 +130,9 @@ def test_the_service_says_that_the_champion_must_be_trained_anew(desk):
 
 def test_a_mark_that_another_process_makes_is_heeded(before, company, tmp_path):
     settings = settings_in(tmp_path / "own", company, tracking=before.tracking.model_dump())
-    desk = Desk(settings, FixedSource(registry_of(before).load("champion")), settings.history.url)
+    desk = Desk(
+        settings, FixedSource(Registry.of(before.tracking).load("champion")), settings.history.url
+    )
     desk.look()
     assert desk.problem == ""
     open_store(settings.history.url, personal=[TEAM]).engine.dispose()
@@ -198,7 +200,7 @@ def test_it_is_a_cause_to_train_anew_and_the_gate_compares_as_served(marked):
     served = read_promises(context.store_of(marked), horizons=[30])
     done = retrain.retrain(marked, history, (), served, now=context.now())
     assert (done.ruling.due, done.ruling.rule, done.way) == (True, "personal", "search")
-    registry = registry_of(marked)
+    registry = Registry.of(marked.tracking)
     assert "team" not in {each.column for each in registry.load(done.version).features}
     assert done.decision.against == "champion"
     if not done.decision.promote:
@@ -238,7 +240,7 @@ def test_what_was_logged_before_the_mark_is_taken_out_when_asked_for(
     before, company, tmp_path, capsys
 ):
     settings = settings_in(tmp_path / "own", company, tracking=before.tracking.model_dump())
-    name = next(f.name for f in registry_of(before).load(1).features if f.column == "team")
+    name = next(f.name for f in Registry.of(before.tracking).load(1).features if f.column == "team")
     reason = {"feature": name, "label": "team", "value": RED, "effect": 0.1}
     logged = ServedScore(
         "l", 0, 1, "1", (30,), (0.5,), 50.0, "C", "ok", [reason], (name,), (RED,), 1, 1
@@ -256,12 +258,12 @@ def test_what_was_logged_before_the_mark_is_taken_out_when_asked_for(
 def test_a_rollback_does_not_bring_such_a_version_back_unasked(before, company, tmp_path):
     own = {"uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": f"{tmp_path}/artifacts"}
     settings = settings_in(tmp_path / "own", company, tracking=own)
-    registry, told = registry_of(settings), {"who": "t", "why": "t", "now": context.now()}
+    registry, told = Registry.of(settings.tracking), {"who": "t", "why": "t", "now": context.now()}
     made = train(settings, context.history_of(settings, context.store_of(settings))).tuned
     registry.log_and_register(made.model, made.evaluation, made.trials, **told)
     for number in (1, 2):
         registry.promote(number, **told)
     with pytest.raises(UsageError, match=r"uses leads\.team, marked .*retrain.*rollback --force"):
         versions.rollback(marked_in(settings), why="worse")
-    assert registry_of(settings).champion().version == 2
+    assert Registry.of(settings.tracking).champion().version == 2
     assert versions.rollback(marked_in(settings), why="worse", force=True).version == 1

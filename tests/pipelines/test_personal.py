@@ -12,9 +12,9 @@ from features import default_features
 from history import History, open_store, sample_company
 from history.extract import Extract
 from history.history import micros
+from models.registry import Registry
 from pipelines import context
 from pipelines.failures import UsageError
-from pipelines.registry import registry_of
 from pipelines.train import train
 from serving.contract import LeadToScore
 from serving.desk import Desk
@@ -62,7 +62,7 @@ def test_no_trace_is_left_in_models_runs_and_the_score_log(settings):
     trained = train(settings, history)
     names = {feature.column for feature in trained.tuned.model.features}
     assert not names & {"email", "phone", "team"}
-    registry = registry_of(settings)
+    registry = Registry.of(settings.tracking)
     registry.promote(registry.challenger(), who="test", why="test", now=context.now())
 
     model = registry.load("champion")

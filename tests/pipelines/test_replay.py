@@ -16,11 +16,11 @@ from history.extract import Extract
 from history.teamwork import handoffs
 from models.capacity import FORESIGHT, NEWEST
 from models.errors import ModelError
+from models.registry import Registry
 from pipelines import replay
 from pipelines.cli import app
 from pipelines.failures import UsageError
 from pipelines.living import FROZEN, LOOP, POINTS, Life
-from pipelines.registry import registry_of
 from pipelines.replay import Replay
 from settings import Settings
 
@@ -73,7 +73,7 @@ def own(installed) -> Own:
 def test_a_replay_leaves_the_installation_alone_and_writes_its_report(own):
     assert open_store(own.settings.history.url).history().digest() == own.digest
     with pytest.raises(ModelError):
-        registry_of(own.settings).champion()
+        Registry.of(own.settings.tracking).champion()
     assert sorted(file.name for file in (own.folder / "out").iterdir()) == [
         "replay.html",
         "replay.json",

@@ -10,10 +10,10 @@ import pytest
 from history import open_store, sample_company
 from history.extract import Extract, RawTable
 from history.sample import planted
+from models.registry import Registry
 from models.versions import ModelVersion
 from monitoring import Alert
 from pipelines import retrain
-from pipelines.registry import registry_of
 from settings import Settings
 
 DAY = pd.Timedelta(days=1)
@@ -48,7 +48,7 @@ def test_the_loop_from_the_first_model_to_a_recalibration(settings, company, cap
     told = json.loads(capsys.readouterr().out)
     assert (first.ruling.rule, told["way"], told["version"]) == ("first", "search", 1)
     assert told["promoted"] is True
-    assert registry_of(settings).champion().version == 1
+    assert Registry.of(settings.tracking).champion().version == 1
 
     again = retrain.run(settings)
     printed = capsys.readouterr().out
@@ -57,7 +57,7 @@ def test_the_loop_from_the_first_model_to_a_recalibration(settings, company, cap
     assert "by schedule" in printed
 
     # Six wins in ten are lost from the day of the training on: that is all that changes.
-    day = pd.Timestamp(registry_of(settings).champion().tags["trained_until"])
+    day = pd.Timestamp(Registry.of(settings.tracking).champion().tags["trained_until"])
     later = planted.fewer_wins(company, day, share=0.6)
     nothing = pd.DataFrame({"lead_id": [], "model_version": []})
     done = retrain.retrain(
@@ -77,10 +77,10 @@ def test_the_loop_from_the_first_model_to_a_recalibration(settings, company, cap
     assert isinstance(done.version, ModelVersion)
     assert done.version.tags["recalibrated_until"] == later.observed_until.isoformat()
     assert done.version.tags["trained_until"] == day.isoformat()
-    assert registry_of(settings).load(2).metadata["recalibration"][0]["shift"] < -0.2
+    assert Registry.of(settings.tracking).load(2).metadata["recalibration"][0]["shift"] < -0.2
     # What it learned the new rate from is not what it was judged on.
-    judged = registry_of(settings).judged(2)
+    judged = Registry.of(settings.tracking).judged(2)
     cut = pd.Timestamp(judged.metadata["recalibrated_until"])
     assert done.decision.since == cut < later.observed_until - 30 * DAY
     assert done.decision.promote, done.decision.words
-    assert registry_of(settings).champion().version == 2
+    assert Registry.of(settings.tracking).champion().version == 2
