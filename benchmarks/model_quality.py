@@ -26,6 +26,8 @@ import optuna
 from parts.judging import (
     CAPACITY,
     LAW,
+    MODEL,
+    TRIALS,
     attained,
     draws_of,
     interval,
@@ -46,8 +48,7 @@ from models.plots import reliability_plot
 Floats = npt.NDArray[np.float64]
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 METRICS = ("log_loss", "auc", "calibration_error")
-MODEL, TOLD, POINTS = "smarketing", "told what matters", "points scheme"
-TRIALS = 25
+TOLD, POINTS = "told what matters", "points scheme"
 
 
 def compare(problem: Problem, rivals: list[str], images: Path | None) -> dict[str, Any]:

@@ -15,14 +15,12 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
-from parts.judging import LAW, attained, judged, labels_of
+from parts.judging import LAW, MODEL, TRIALS, attained, judged, labels_of
 from parts.model_sets import Problem, worlds
 
 from models import tune
 
-OURS = "smarketing"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "leads.md"
-TRIALS = 25
 LEADS = (5_000, 20_000)
 GOAL = 0.95
 HEAD = """# How many leads a law takes
@@ -46,8 +44,8 @@ def measured(problem: Problem, asked: int) -> dict[str, object]:
     asked : how many leads it was made of; those that are over by day 30 are not learned from.
     """
     p = tune(problem.past, trials=TRIALS).model.probabilities(problem.test.values)[:, -1]
-    found = judged(problem, {OURS: p, LAW: problem.best})
-    share, low, high = attained(found, OURS)
+    found = judged(problem, {MODEL: p, LAW: problem.best})
+    share, low, high = attained(found, MODEL)
     return {
         "world": problem.name.removeprefix("leadforge "),
         "asked": asked,
@@ -55,7 +53,7 @@ def measured(problem: Problem, asked: int) -> dict[str, object]:
         "conversions": int(labels_of(problem.past).sum()),
         "attained": share,
         "interval": f"{low:.0%} to {high:.0%}",
-        "lost": found[OURS]["log_loss"][0] - found[LAW]["log_loss"][0],
+        "lost": found[MODEL]["log_loss"][0] - found[LAW]["log_loss"][0],
     }
 
 

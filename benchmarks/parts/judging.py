@@ -13,7 +13,9 @@ from models.metrics import figures, group_weights
 
 Floats = npt.NDArray[np.float64]
 
-LAW = "the law"
+MODEL, LAW = "smarketing", "the law"
+TRIALS = 25
+"""Of every search, ours and others'."""
 CAPACITY = 0.1
 """Share of the leads in a week's queue that sales can work."""
 _DRAWS, _SEED = 200, 7

@@ -21,8 +21,8 @@ lead alone. Worlds of another motif obey another law, and some allow less: the t
 
 *Told what matters* says what so few leads can teach at all: stumps fitted to the same leads, told
 beforehand which eight of the hundred features the law can be read from, and as many as turn out
-best on the test part. Nobody knows either; what is missing above it lies in the number of leads,
-not in the choice of features: [with four times as many](leads.md) the same search reaches more.
+best on the test part. Nobody knows either, and what is missing above it no choice of features would
+bring. [Four times as many leads](leads.md) bring most of it, but not in the public advanced worlds.
 """
 WINS = """In the sample company the law speaks of what nobody can see: a lead's interest and its
 buying project, past and future. What it forecasts is no bound that could be reached; its order of

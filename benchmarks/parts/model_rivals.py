@@ -14,7 +14,7 @@ import optuna
 import pandas as pd
 from catboost import CatBoostClassifier
 from flaml import AutoML
-from parts.judging import labels_of
+from parts.judging import TRIALS, labels_of
 
 from features import TrainingSet
 from models.baselines import BASELINES
@@ -23,7 +23,7 @@ from models.folds import Fitting, encoder_for, make_folds
 from models.metrics import log_losses
 
 Floats = npt.NDArray[np.float64]
-SEED, BUDGET_S, TRIALS = 7, 120, 25
+SEED, BUDGET_S = 7, 120
 
 
 def baseline(name: str) -> Callable[[TrainingSet, TrainingSet], Floats]:
